@@ -1,0 +1,73 @@
+"""The error tree: what went wrong, in a sentence, and the exit code that says so.
+
+    ClosedLoopError         1   some file or row set failed; the report says which
+    ├── ProjectError        2   the command line or a project file is wrong; nothing was touched
+    ├── FileRefused         1   one file can't be taken in as a whole; the others go on
+    ├── AlreadyThere        1   a remote name is taken; nothing was overwritten
+    ├── NotThere            1   a remote file or folder is missing
+    ├── RemoteError        69   the SFTP server can't be reached or refuses
+    │   └── OutcomeUnknown 69   the answer to an act was lost: it may or may not have happened
+    ├── WarehouseError     69   the warehouse can't be reached or refuses
+    └── TryLater           75   suspended, locked or waiting; the next run may go through
+        └── WarehouseBusy  75   another process holds the warehouse
+
+Anything else that reaches the command line is a bug of ours: traceback, exit 70.
+Every message says what, where, and what to do next, and holds no address and no secret.
+"""
+
+
+class ClosedLoopError(Exception):
+    """A failure that the operator reads as one sentence."""
+
+    exit_code = 1
+
+
+class ProjectError(ClosedLoopError):
+    """The command line or a project file is wrong; nothing was touched."""
+
+    exit_code = 2
+
+
+class FileRefused(ClosedLoopError):
+    """One file can't be taken in as a whole."""
+
+
+class AlreadyThere(ClosedLoopError):
+    """A remote name is taken; nothing was overwritten."""
+
+
+class NotThere(ClosedLoopError):
+    """A remote file or folder is missing."""
+
+
+class RemoteError(ClosedLoopError):
+    """The remote failed; `transient` says whether trying again can help."""
+
+    exit_code = 69
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class OutcomeUnknown(RemoteError):
+    """The answer to an act was lost: look at the remote before acting again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, transient=False)
+
+
+class WarehouseError(ClosedLoopError):
+    """The warehouse can't be reached or refuses."""
+
+    exit_code = 69
+
+
+class TryLater(ClosedLoopError):
+    """Suspended, locked or waiting: the next run may go through."""
+
+    exit_code = 75
+
+
+class WarehouseBusy(TryLater):
+    """Another process holds the warehouse."""

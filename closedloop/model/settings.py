@@ -1,0 +1,102 @@
+"""The settings of one installation: what closedloop.toml holds."""
+
+from pathlib import PurePosixPath
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+
+from closedloop.model.strict import Strict
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"'{name}' is no time zone; write it as in 'Europe/Berlin'")
+    return name
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError(f"'{path}' must start with '/': remote paths are absolute")
+    return str(PurePosixPath(path))
+
+
+RemotePath = Annotated[str, AfterValidator(_absolute)]
+
+
+class Paths(Strict):
+    """Where this side keeps its state, relative to the project."""
+
+    state: str = "var"
+
+
+class Client(Strict):
+    """One client of the platform: one SFTP account or sub-folder (spec/optimizely.md, section 5).
+
+    `key` and `known_hosts` are paths relative to the project. `files` gives this client's own file name
+    patterns by schema. `quiet` values are seconds.
+    """
+
+    host: str
+    port: int = Field(default=22, gt=0, lt=65536)
+    user: str
+    key: str | None = None
+    passphrase_env: str | None = None
+    password_env: str | None = None
+    host_keys: tuple[str, ...] = ()
+    known_hosts: str | None = None
+    upload: RemotePath = "/incoming"
+    download: RemotePath = "/outgoing"
+    errors: RemotePath | None = None
+    logs: RemotePath | None = None
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Berlin"
+    retention_days: int = Field(default=14, gt=0)
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _can_log_in(self) -> Self:
+        if bool(self.key) == bool(self.password_env):
+            raise ValueError("needs either 'key' or 'password_env', to log in")
+        if not self.host_keys and not self.known_hosts:
+            raise ValueError(
+                "needs 'host_keys' or 'known_hosts': the server must be known before anything is sent"
+            )
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of the platform's clock for this client."""
+        return ZoneInfo(self.timezone)
+
+
+class WarehouseSettings(Strict):
+    """Where the response data lies, as a URL: duckdb:///path is relative to the project."""
+
+    url: str = "duckdb:///var/warehouse.duckdb"
+    lock_wait_seconds: float = Field(default=60, ge=0)
+
+
+class Mail(Strict):
+    """Where reports go."""
+
+    url: str
+    sender: str = Field(alias="from")
+    to: tuple[str, ...]
+
+
+class Suppression(Strict):
+    """Who is not mailed: bounce limits (the platform's usual ones) and a blocklist file with `*` patterns."""
+
+    hard_bounces: int = Field(default=3, gt=0)
+    soft_bounces: int = Field(default=5, gt=0)
+    blocklist: str | None = None
+
+
+class Settings(Strict):
+    """All of closedloop.toml."""
+
+    paths: Paths = Paths()
+    clients: dict[str, Client] = Field(min_length=1)
+    warehouse: WarehouseSettings = WarehouseSettings()
+    suppression: Suppression = Suppression()
+    mail: Mail | None = None

@@ -1,0 +1,89 @@
+"""What the program asks of the warehouse."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol, Self
+
+import polars as pl
+
+from closedloop.model.file import Counts, FileIdentity, Load
+from closedloop.model.table import Schema
+from closedloop.model.wave import Wave
+
+
+class Loading(Protocol):
+    """One load in progress: rows go in, nothing is seen by others until `commit`."""
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Add accepted rows: the typed columns of `core.validate.Checked.accepted`."""
+        ...
+
+    def commit(
+        self, counts: Counts, rejects: Sequence[tuple[str, str, int]], loaded_at: datetime
+    ) -> None:
+        """Make the rows and their ledger row visible, together or not at all.
+
+        `rejects` are (column, rule, rows): what was quarantined, without the values.
+        """
+        ...
+
+
+class Warehouse(Protocol):
+    """A database that holds every delivered row and answers questions about it.
+
+    Every method raises `WarehouseError`, or `WarehouseBusy` where another process holds it, and nothing
+    else unless it says so. The `loads` table is the truth about what is loaded.
+    """
+
+    def prepare(self, schemas: Sequence[Schema]) -> list[str]:
+        """Create what is missing and return a sentence for each change made to what was there.
+
+        A column new in a schema that is nullable is added to its table; views are written anew. Raises
+        `ProjectError`, with nothing changed, for any other difference (a column gone, renamed, of another type,
+        or new and not nullable), and says what to do.
+        """
+        ...
+
+    def loads(self, client: str) -> list[Load]:
+        """Return the committed loads of a client, by file name."""
+        ...
+
+    def loading(self, file: FileIdentity, schema: Schema) -> AbstractContextManager[Loading]:
+        """Open a transaction that replaces whatever was loaded under this client and file name.
+
+        Leaving the block without `commit`, by an error or not, leaves the warehouse as it was.
+        """
+        ...
+
+    def unresolved(self, client: str, names: Sequence[str]) -> list[tuple[str, str, int]]:
+        """Return (file, column, rows) for each reference of these loaded files that points at nothing yet."""
+        ...
+
+    def suppressed(self, client: str) -> pl.DataFrame:
+        """Return who must not be mailed: `recipient` (text as delivered), `reason` (unsubscribed, bounced)."""
+        ...
+
+    def record_waves(self, waves: Sequence[Wave]) -> None:
+        """Make the table of our waves equal to these, wave by wave; others stay as they are."""
+        ...
+
+    def select(self, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
+        """Run one query of the user's and yield its rows in batches, with the query's own column names.
+
+        An empty result yields one empty frame, so that the columns are known. Raises `ProjectError` with the
+        database's own words if the query is wrong. Read only.
+        """
+        ...
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Return the rows of a query of ours, small enough to hold."""
+        ...
+
+    def close(self) -> None:
+        """Let others in."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
