@@ -1,0 +1,81 @@
+"""A job: what to do, for which client, and when."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, TypeAdapter, model_validator
+
+from closedloop.model.strict import Strict
+
+RESPONSE_SCHEMAS = (
+    "mailings",
+    "mailing_recipients",
+    "links",
+    "clicks",
+    "opens",
+    "automated_opens",
+    "unsubscribes",
+    "responses",
+)
+"""The eight files of a delivery (spec/optimizely.md, section 3)."""
+
+
+class Selection(Strict):
+    """Where rows come from: a query, or a file.
+
+    `sql` runs on `source`: "warehouse", or a database URL (duckdb:///path, postgresql://...). `file` is a
+    CSV (with header) or Parquet file, relative to the project.
+    """
+
+    sql: str | None = None
+    source: str = Field(default="warehouse", alias="from")
+    file: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if bool(self.sql) == bool(self.file):
+            raise ValueError("needs either 'sql' or 'file'")
+        return self
+
+
+class ProductData(Selection):
+    """A second CSV, published before the subscriber file."""
+
+    schema_name: str = Field(alias="schema")
+
+
+class SendJob(Strict):
+    """Select recipients and send them one mailing: one wave for each slot of the schedule."""
+
+    kind: Literal["send"]
+    client: str
+    description: str = ""
+    schedule: str | None = None
+    source_mailing: int = Field(gt=0)
+    schema_name: str = Field(alias="schema", default="subscribers")
+    consent: str = Field(min_length=1)
+    selection: Selection
+    test_recipients: Selection | None = None
+    product_data: ProductData | None = None
+
+
+class PullJob(Strict):
+    """Fetch, check and load every new response file.
+
+    A file fails as a whole when more than `reject_floor` rows and more than the share `reject_limit` of its
+    rows are rejected. Today's delivery is missed from `expected_by` (client's local time) on.
+    """
+
+    kind: Literal["pull"]
+    client: str
+    description: str = ""
+    schedule: str | None = None
+    schemas: tuple[str, ...] = Field(default=RESPONSE_SCHEMAS, min_length=1)
+    reject_limit: float = Field(default=0.05, ge=0, le=1)
+    reject_floor: int = Field(default=100, ge=0)
+    expected_by: str = Field(default="12:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+
+
+Job = Annotated[SendJob | PullJob, Field(discriminator="kind")]
+
+JOB: TypeAdapter[SendJob | PullJob] = TypeAdapter(Job)
+"""Reads any kind of job."""

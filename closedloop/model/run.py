@@ -1,0 +1,86 @@
+"""What a run did: values from which mail, JSON, terminal and exit code are made."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+
+from closedloop.model.file import Counts
+from closedloop.model.wave import Wave
+
+
+class FileStatus(StrEnum):
+    """What became of one file."""
+
+    LOADED = "loaded"
+    RESTATED = "restated"
+    RELOADED = "reloaded"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """One file: what became of it, with counts and, where something is wrong, a sentence."""
+
+    name: str
+    schema: str
+    day: date
+    status: FileStatus
+    counts: Counts = field(default_factory=Counts)
+    rejects: tuple[tuple[str, str, int], ...] = ()  # column, rule, rows
+    warnings: tuple[str, ...] = ()
+    detail: str = ""
+    quarantine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFile:
+    """An expected file that is not on the server, and the days until it can't be fetched any more."""
+
+    schema: str
+    day: date
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """The files of one pull, in the order they were taken in."""
+
+    files: tuple[FileOutcome, ...] = ()
+    missing: tuple[MissingFile, ...] = ()
+    ignored: int = 0
+    beyond_retention: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """One wave, or why none was sent. `preview` holds the first lines, masked, of a dry run."""
+
+    wave: Wave | None
+    outcome: Literal["sent", "already sent", "nobody to mail", "dry run", "unknown"]
+    preview: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One run of one job. Times are UTC. `notes` are things a person should know, none of them an error."""
+
+    run_id: str
+    job: str
+    client: str
+    started: datetime
+    finished: datetime
+    result: PullResult | SendResult
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 done or nothing to do, 1 some file or wave failed, 69 the server could not be reached."""
+        if isinstance(self.result, SendResult):
+            return int(self.result.outcome == "unknown")
+        statuses = {file.status for file in self.result.files}
+        if FileStatus.REFUSED in statuses:
+            return 1
+        return 69 if FileStatus.UNREACHABLE in statuses else 0
