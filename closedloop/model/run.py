@@ -51,7 +51,6 @@ class PullResult:
     files: tuple[FileOutcome, ...] = ()
     missing: tuple[MissingFile, ...] = ()
     ignored: int = 0
-    beyond_retention: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,183 @@
+"""Who of a selection is mailed, who is not and why, and the lines of the subscriber file."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from closedloop.core.nearest import nearest
+from closedloop.errors import ProjectError
+from closedloop.model.table import Column, Schema
+
+CONSENT = "consent"
+"""A selection may yield this column besides the schema's; rows with another consent are dropped."""
+
+# Exactly one @, no blanks or separators, a dotted domain (spec/optimizely.md, section 4.3).
+ADDRESS = r'^[^\s@;,<>"]+@[^\s@;,<>".]+(\.[^\s@;,<>".]+)+$'
+CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+INT64 = r"^-?[0-9]{1,19}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A batch made ready: `rows` in the schema's order by header, without the filled columns.
+
+    `address` is normalised, for comparing only. `reason` says why a row can't be written, or is null.
+    """
+
+    rows: pl.DataFrame
+    address: pl.Series
+    reason: pl.Series
+
+
+def normalised(address: pl.Expr) -> pl.Expr:
+    """Return addresses as they are compared everywhere: trimmed, case-folded, in one Unicode form."""
+    return address.str.normalize("NFC").str.strip_chars().str.to_lowercase()
+
+
+def selected_columns(schema: Schema) -> list[Column]:
+    """Return the columns that a selection must yield: all that closedloop does not fill."""
+    return [column for column in schema.columns.values() if column.filled is None]
+
+
+def column_disagreements(yielded: Sequence[str], schema: Schema) -> list[str]:
+    """Return a sentence for each way in which a selection does not yield exactly the schema's columns."""
+    wanted = {column.header.lower(): column.header for column in selected_columns(schema)}
+    filled = {column.header.lower() for column in schema.columns.values() if column.filled}
+    lowered = [name.lower() for name in yielded]
+    lacking = [header for key, header in wanted.items() if key not in lowered]
+    sentences = [f"column '{header}' of schemas/{schema.name}.toml is not selected" for header in lacking]
+    for name in yielded:
+        if name.lower() in filled:
+            sentences.append(f"column '{name}' is filled by closedloop: leave it out")
+        elif name.lower() not in wanted and name.lower() != CONSENT:
+            hint = nearest(name, lacking) if lacking else "; leave it out"
+            sentences.append(f"column '{name}' is not in schemas/{schema.name}.toml{hint}")
+    twice = sorted({name for name in lowered if lowered.count(name) > 1})
+    return [*sentences, *(f"column '{name}' is selected twice" for name in twice)]
+
+
+def fit(batch: pl.DataFrame, schema: Schema, consent: str | None) -> Fitted:
+    """Cast a batch to the schema's columns and say which rows do not fit.
+
+    Values are never cut or repaired, but for blanks around the address. Raises `ProjectError` if a column
+    holds something that can't be written at all, such as a list.
+    """
+    by_name = {name.lower(): name for name in batch.columns}
+    columns = selected_columns(schema)
+    rows = batch.select(_cast(by_name[c.header.lower()], c, batch.schema) for c in columns)
+    raw_texts = batch.select(_text(by_name[c.header.lower()], c, batch.schema) for c in columns)
+    reasons = [_misfit(column, rows[column.header], raw_texts[column.header]) for column in columns]
+    if consent is not None and CONSENT in by_name:
+        given = batch[by_name[CONSENT]].cast(pl.String)
+        reasons.insert(0, pl.select(pl.when(given.ne_missing(consent)).then(pl.lit("no consent"))).to_series())
+    email = next((column.header for column in columns if column.type == "email"), None)
+    address = rows.select(normalised(pl.col(email))).to_series() if email else pl.Series([None] * len(rows), dtype=pl.String)
+    reason = pl.select(pl.coalesce(reasons)).to_series() if len(rows) else pl.Series([], dtype=pl.String)
+    return Fitted(rows, address.alias("address"), reason.alias("reason"))
+
+
+def decide(
+    addresses: pl.Series, reasons: pl.Series, suppressed: pl.DataFrame, blocklist: Sequence[str]
+) -> pl.Series:
+    """Return, for each selected row, why it is not mailed, or null if it is.
+
+    A row that does not fit keeps its reason; then come the suppressed (`recipient`, `reason`), the blocklist
+    (patterns with `*`), and of the rest each address once, the first one.
+    """
+    left = suppressed.select(normalised(pl.col("recipient")).alias("address"), pl.col("reason").alias("left"))
+    left = left.unique("address", keep="first", maintain_order=True)
+    rows = pl.DataFrame({"address": addresses, "reason": reasons}).join(
+        left, on="address", how="left", maintain_order="left"
+    )
+    blocked = pl.when(_blocked(blocklist)).then(pl.lit("blocklisted"))
+    rows = rows.select("address", pl.coalesce("reason", "left", blocked).alias("reason"))
+    mailed = pl.col("reason").is_null()
+    again = mailed & ~pl.struct("address", mailed.alias("mailed")).is_first_distinct()
+    return rows.select(pl.when(again).then(pl.lit("duplicate")).otherwise("reason").alias("reason")).to_series()
+
+
+def lines(rows: pl.DataFrame, schema: Schema, fills: dict[str, int]) -> bytes:
+    """Return rows in the platform's dialect (spec/optimizely.md, section 2.1).
+
+    No header, LF, UTF-8, text in quotes that are doubled inside, NULL as nothing, the empty text as `""`.
+    """
+    order = [
+        pl.lit(fills[column.filled], pl.Int64).alias(header) if column.filled else pl.col(header)
+        for header, column in schema.columns.items()
+    ]
+    return rows.select(order).write_csv(
+        separator=schema.separator, include_header=False, quote_style="non_numeric", null_value=""
+    ).encode()
+
+
+def masked(rows: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """Return rows that may be shown: personal columns keep their first letter, addresses their top-level domain."""
+    shown = [
+        pl.col(header).str.replace(r"(?s)^(.).*?(@)?[^@]*?(\.[^.@]*)?$", "${1}***${2}***${3}").alias(header)
+        if column.type == "email"
+        else pl.col(header).cast(pl.String).str.replace(r"(?s)^(.).*$", "${1}***").alias(header)
+        for header, column in schema.columns.items()
+        if column.personal and header in rows.columns
+    ]
+    return rows.with_columns(shown)
+
+
+def _cast(name: str, column: Column, types: pl.Schema) -> pl.Expr:
+    text = _text(name, column, types)
+    if column.type == "int64":
+        return pl.when(text.str.contains(INT64)).then(text.cast(pl.Int64, strict=False)).alias(column.header)
+    return text.str.strip_chars() if column.type == "email" else text
+
+
+def _text(name: str, column: Column, types: pl.Schema) -> pl.Expr:
+    kind, value = types[name], pl.col(name)
+    if kind.is_nested() or kind == pl.Binary or kind == pl.Object:
+        raise ProjectError(f"selection: column '{name}' holds {kind}, which can't be written to a CSV; cast it in the query")
+    if kind in (pl.Datetime, pl.Date) and column.type == "timestamp":
+        return value.cast(pl.Datetime).dt.strftime(column.format).alias(column.header)
+    if column.type == "int64" and (kind.is_float() or kind.is_decimal()):
+        value = pl.when(value == value.round(0)).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))
+    return value.cast(pl.String).alias(column.header)
+
+
+def _misfit(column: Column, value: pl.Series, text: pl.Series) -> pl.Series:
+    """Return the first thing wrong with each value, or null."""
+    if column.type == "email":
+        reasons = [
+            pl.when(value.is_null() | (value == "")).then(pl.lit("missing address")),
+            pl.when(~value.str.contains(ADDRESS) | value.str.contains(CONTROL)).then(pl.lit("invalid address")),
+        ]
+    else:
+        checks = _checks(column, value, text)
+        reasons = [pl.when(wrong).then(pl.lit(f"{column.header}: {rule}")) for rule, wrong in checks.items()]
+    if column.max_length:
+        limit = column.max_length
+        reasons.append(pl.when(value.str.len_chars() > limit).then(pl.lit(f"{column.header}: longer than {limit} characters")))
+    return pl.select(pl.coalesce(reasons)).to_series()
+
+
+def _checks(column: Column, value: pl.Series, text: pl.Series) -> dict[str, pl.Series]:
+    checks: dict[str, pl.Series] = {}
+    if not column.nullable:
+        checks["missing"] = text.is_null()
+    match column.type:
+        case "int64":
+            checks["not a whole number of 64 bits"] = text.is_not_null() & value.is_null()
+        case "timestamp":
+            wrong = text.is_not_null() & text.str.to_datetime(column.format, strict=False).is_null()
+            checks[f"not a timestamp like {column.format}"] = wrong
+        case "enum" if column.unknown == "reject":
+            checks[f"not one of {', '.join(column.values)}"] = text.is_not_null() & ~text.is_in(list(column.values))
+        case _:
+            checks["holds a control character or line break"] = text.str.contains(CONTROL)
+    return checks
+
+
+def _blocked(patterns: Sequence[str]) -> pl.Expr:
+    cleaned = [pattern.strip().lower() for pattern in patterns if pattern.strip()]
+    plain = [pattern for pattern in cleaned if "*" not in pattern]
+    wild = [".*".join(re.escape(part) for part in pattern.split("*")) for pattern in cleaned if "*" in pattern]
+    blocked = pl.col("address").is_in(plain)
+    return blocked | pl.col("address").str.contains(f"^(?:{'|'.join(wild)})$") if wild else blocked

@@ -1,0 +1,210 @@
+"""What this side knows it did: runs, waves and files, in SQLite in the state folder."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from closedloop.errors import ClosedLoopError
+from closedloop.model.file import Counts, FileIdentity, Load
+from closedloop.model.wave import Wave, WaveState
+
+SCHEMA = """
+create table if not exists waves (
+  client text not null, wave_id integer not null, job text not null, source_mailing integer not null,
+  file text not null, slot text, test integer not null, state text not null, selected integer not null,
+  written integer not null, dropped text not null, size integer not null, sha256 text not null,
+  built_at text not null, published_at text, primary key (client, wave_id));
+create table if not exists stamps (client text not null, stamp integer not null, primary key (client, stamp));
+create table if not exists files (
+  client text not null, name text not null, schema text not null, day text not null, size integer not null,
+  modified text not null, sha256 text not null, loaded integer not null, quarantined integer not null,
+  blank integer not null, header integer not null, loaded_at text not null, primary key (client, name));
+create table if not exists runs (
+  run_id text primary key, job text not null, client text not null, started text not null, finished text not null,
+  exit_code integer not null, report text not null);
+create index if not exists runs_by_job on runs (job, started);
+"""
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished run, with its whole report as JSON text."""
+
+    run_id: str
+    job: str
+    client: str
+    started: datetime
+    finished: datetime
+    exit_code: int
+    report: str
+
+
+class Ledger:
+    """The durable memory of this side.
+
+    Every method is one transaction, on disk (fsync) before it returns. The folder and the file are made
+    on first use, readable by the owner only. Raises `ClosedLoopError` where the file can't be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open: sqlite3.Connection | None = None
+
+    # waves
+
+    def take_stamp(self, client: str, at_least: int) -> int:
+        """Reserve and return a stamp that no file of the client had: `at_least`, or the last one's successor."""
+        with self._writing() as db:
+            (last,) = db.execute("select max(stamp) from stamps where client = ?", (client,)).fetchone()
+            stamp = at_least if last is None else max(at_least, _second_after(last))
+            db.execute("insert into stamps values (?, ?)", (client, stamp))
+        return stamp
+
+    def put_wave(self, wave: Wave) -> None:
+        """Write a wave down as it now stands."""
+        row = {**asdict(wave), "dropped": json.dumps(wave.dropped), "state": str(wave.state)}
+        row |= {key: _text(row[key]) for key in ("slot", "built_at", "published_at")}
+        with self._writing() as db:
+            db.execute(f"insert or replace into waves ({', '.join(row)}) values ({_marks(row)})", [*row.values()])  # noqa: S608 our own column names
+
+    def forget_wave(self, client: str, wave_id: int) -> None:
+        """Remove a wave that never left this machine."""
+        with self._writing() as db:
+            db.execute("delete from waves where client = ? and wave_id = ?", (client, wave_id))
+
+    def waves(self, client: str | None = None) -> list[Wave]:
+        """Return the waves, of one client or of all, oldest first."""
+        rows = self._rows("select * from waves where ? is null or client = ? order by wave_id", client, client)
+        return [_wave(row) for row in rows]
+
+    # files
+
+    def put_load(self, load: Load) -> None:
+        """Write down that the warehouse holds this file."""
+        with self._writing() as db:
+            db.execute(f"insert or replace into files values ({_marks(range(12))})", _file_row(load))  # noqa: S608 question marks
+
+    def heal_files(self, client: str, loads: Sequence[Load]) -> None:
+        """Make the memory of a client's files equal to the warehouse's own."""
+        with self._writing() as db:
+            db.execute("delete from files where client = ?", (client,))
+            db.executemany(f"insert into files values ({_marks(range(12))})", map(_file_row, loads))  # noqa: S608 question marks
+
+    def files(self, client: str) -> list[Load]:
+        """Return what is known to be loaded, by file name."""
+        return [_load(row) for row in self._rows("select * from files where client = ? order by name", client)]
+
+    # runs
+
+    def put_run(self, run: Run) -> None:
+        """Write down a finished run."""
+        row = [run.run_id, run.job, run.client, _text(run.started), _text(run.finished), run.exit_code, run.report]
+        with self._writing() as db:
+            db.execute("insert or replace into runs values (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def last_run(self, job: str) -> Run | None:
+        """Return the latest run of a job."""
+        rows = self._rows("select * from runs where job = ? order by started desc, rowid desc limit 1", job)
+        return _run(rows[0]) if rows else None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._open:
+            self._open.close()
+            self._open = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch(mode=0o600)
+            self._open = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+            self._open.row_factory = sqlite3.Row
+            # FULL with a rollback journal: a commit is on disk before it returns, power cut included.
+            self._open.executescript(f"pragma synchronous = full; {SCHEMA} pragma user_version = {VERSION};")
+        return self._open
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._speaking():
+            db = self._connection()
+            db.execute("begin immediate")
+            try:
+                yield db
+            except BaseException:
+                db.execute("rollback")
+                raise
+            db.execute("commit")
+
+    def _rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        with self._speaking():
+            return self._connection().execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise ClosedLoopError(
+                f"{self._path}: the ledger can't be used: {error}; check the disk and the folder's rights"
+            ) from error
+
+
+def _second_after(stamp: int) -> int:
+    """Return the stamp one second later: stamps are local times as numbers, YYYYMMDDHHMMSS."""
+    from datetime import timedelta
+
+    moment = datetime.strptime(str(stamp), "%Y%m%d%H%M%S")  # noqa: DTZ007 a stamp has no zone
+    return int((moment + timedelta(seconds=1)).strftime("%Y%m%d%H%M%S"))
+
+
+def _marks(columns: Any) -> str:
+    return ", ".join("?" for _ in columns)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _wave(row: sqlite3.Row) -> Wave:
+    given = dict(row)
+    given |= {key: _moment(given[key]) for key in ("slot", "built_at", "published_at")}
+    given |= {"dropped": json.loads(given["dropped"]), "state": WaveState(given["state"]), "test": bool(given["test"])}
+    return Wave(**given)
+
+
+def _file_row(load: Load) -> list[object]:
+    file, counts = load.file, load.counts
+    return [
+        file.client, file.name, file.schema, file.day.isoformat(), file.size, _text(file.modified), file.sha256,
+        counts.loaded, counts.quarantined, counts.blank, counts.header, _text(load.loaded_at),
+    ]  # fmt: skip
+
+
+def _load(row: sqlite3.Row) -> Load:
+    modified, loaded_at = datetime.fromisoformat(row["modified"]), datetime.fromisoformat(row["loaded_at"])
+    identity = FileIdentity(
+        row["client"], row["schema"], row["name"], date.fromisoformat(row["day"]), row["size"], modified, row["sha256"]
+    )
+    return Load(identity, Counts(row["loaded"], row["quarantined"], row["blank"], row["header"]), loaded_at)
+
+
+def _run(row: sqlite3.Row) -> Run:
+    given = dict(row)
+    given |= {key: datetime.fromisoformat(given[key]) for key in ("started", "finished")}
+    return Run(**given)

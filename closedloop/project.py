@@ -1,0 +1,123 @@
+"""A project: closedloop.toml, jobs/ and schemas/, read and held against each other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from closedloop.core.crosscheck import disagreements
+from closedloop.core.nearest import nearest
+from closedloop.errors import ProjectError
+from closedloop.model.job import PullJob, SendJob
+from closedloop.model.settings import Client, Settings
+from closedloop.model.table import Schema
+from closedloop.toml import read_toml, validated
+
+Kind = TypeVar("Kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One installation: where it lies, its settings, its jobs and schemas by name."""
+
+    root: Path
+    settings: Settings
+    jobs: dict[str, SendJob | PullJob]
+    schemas: dict[str, Schema]
+
+    @property
+    def state(self) -> Path:
+        """The folder that holds what this side knows and keeps."""
+        return self.root / self.settings.paths.state
+
+    def job(self, name: str) -> SendJob | PullJob:
+        """Return a job; `ProjectError` names the nearest if there is none of this name."""
+        if name not in self.jobs:
+            raise ProjectError(f"jobs/{name}.toml: there is no such job{nearest(name, self.jobs)}")
+        return self.jobs[name]
+
+    def client(self, name: str) -> Client:
+        """Return the settings of a client that a job names."""
+        return self.settings.clients[name]
+
+    def incoming(self, job: PullJob) -> dict[str, Schema]:
+        """Return the schemas that a pull loads, with the client's own file name patterns."""
+        own = self.client(job.client).files
+        return {
+            name: self.schemas[name].model_copy(update={"file": own.get(name, self.schemas[name].file)})
+            for name in job.schemas
+        }
+
+    def outgoing(self, client: str, schema: str) -> Schema:
+        """Return the schema of a file that is written, with the client's own file name pattern."""
+        found = self.schemas[schema]
+        return found.model_copy(update={"file": self.client(client).files.get(schema, found.file)})
+
+    def responses(self) -> list[Schema]:
+        """Return every schema that some pull job loads: the tables of the warehouse."""
+        pulls = [job for job in self.jobs.values() if isinstance(job, PullJob)]
+        return [self.schemas[name] for name in sorted({name for job in pulls for name in job.schemas})]
+
+
+def load_project(root: Path) -> Project:
+    """Read and check the project in `root`.
+
+    Raises `ProjectError` with every sentence there is to say about wrong files, one a line.
+    """
+    if not (root / "closedloop.toml").is_file():
+        raise ProjectError(
+            f"closedloop.toml: there is none in {root}; 'closedloop init' makes a project, "
+            "'closedloop --project DIR' names another folder"
+        )
+    problems: list[str] = []
+    settings = _collected(problems, lambda: _settings(root))
+    jobs = _folder(problems, root / "jobs", _job)
+    schemas = _folder(problems, root / "schemas", _schema)
+    if settings is None or problems:
+        raise ProjectError("\n".join(problems))
+    if problems := disagreements(settings, jobs, schemas):
+        raise ProjectError("\n".join(problems))
+    return Project(root, settings, jobs, schemas)
+
+
+def _settings(root: Path) -> Settings:
+    return validated(Settings, read_toml(root / "closedloop.toml", "closedloop.toml"), "closedloop.toml")
+
+
+def _collected(problems: list[str], act: Callable[[], Kind]) -> Kind | None:
+    try:
+        return act()
+    except ProjectError as error:
+        problems.append(str(error))
+        return None
+
+
+def _folder(
+    problems: list[str], folder: Path, read: Callable[[dict[str, Any], str, str], Kind]
+) -> dict[str, Kind]:
+    found: dict[str, Kind] = {}
+    for path in sorted(folder.glob("*.toml")):
+        shown = f"{folder.name}/{path.name}"
+        value = _collected(problems, lambda p=path, s=shown: read(read_toml(p, s), s, p.stem))
+        if value is not None:
+            found[path.stem] = value
+    if not found and not problems:
+        problems.append(f"{folder.name}/: there is no .toml file in {folder}; 'closedloop init' writes the first ones")
+    return found
+
+
+def _job(given: dict[str, Any], shown: str, _: str) -> SendJob | PullJob:
+    kinds: dict[str, type[SendJob | PullJob]] = {"send": SendJob, "pull": PullJob}
+    kind = given.get("kind")
+    if kind is None:
+        raise ProjectError(f"{shown}: key 'kind' is missing: 'send' or 'pull'")
+    if kind not in kinds:
+        raise ProjectError(f"{shown}: key 'kind': '{kind}' is not known{nearest(str(kind), kinds)}")
+    return validated(kinds[kind], given, shown)
+
+
+def _schema(given: dict[str, Any], shown: str, stem: str) -> Schema:
+    schema = validated(Schema, given, shown)
+    if schema.name != stem:
+        raise ProjectError(f"{shown}: key 'table.name' is '{schema.name}', the file's own name says '{stem}': make them equal")
+    return schema
