@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, Self
 
+from closedloop.errors import RemoteError
 from closedloop.model.file import RemoteFile
 
 Progress = Callable[[int, int], None]
@@ -14,6 +15,13 @@ def quiet(done: int, whole: int) -> None:
     """Show nothing."""
 
 
+class NotAsListed(RemoteError):
+    """The file is not, or no longer, the one that was listed: trying again needs a new listing."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is still being written; the next run takes it", transient=True)
+
+
 class Remote(Protocol):
     """A place that holds files, reached over a network that can fail at any byte.
 
@@ -21,6 +29,9 @@ class Remote(Protocol):
     set where trying again can help) or one of the errors it names, and nothing else. The connection is
     made by the first call and made again by the first call after it broke. A log-in that was refused
     is never tried again by itself: accounts get locked. Not for use by several threads.
+
+    Besides, the first call raises `ProjectError` where the settings don't suffice to connect, and any call
+    plain `ClosedLoopError` where this machine's own disk fails.
     """
 
     def listing(self, folder: str) -> list[RemoteFile]:
@@ -39,7 +50,7 @@ class Remote(Protocol):
 
         `target` appears whole, by a rename, or not at all, readable by the owner only. Bytes gather in
         `<target>.part`; what an earlier try for the same name, size and time left there is continued, not fetched
-        again. Raises `NotThere` if the file is gone, `RemoteError(transient=True)` if it is not (or no
+        again. Raises `NotThere` if the file is gone, `NotAsListed` (a transient `RemoteError`) if it is not (or no
         longer) the file that was listed: other size or other time.
         """
         ...
@@ -47,8 +58,8 @@ class Remote(Protocol):
     def stage(self, source: Path, path: str, progress: Progress = quiet) -> None:
         """Store `source` at `path`, which must be free, and check the stored size.
 
-        Every write is acknowledged. Raises `AlreadyThere`, with nothing written, if `path` exists. After any
-        other error `path` may hold a part of the file: `remove` it before trying again.
+        Every write is acknowledged. Raises `AlreadyThere`, with nothing written, if `path` exists, and
+        `NotThere` if its folder does not. After any other error `path` may hold a part of the file: `remove` it before trying again.
         """
         ...
 

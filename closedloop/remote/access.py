@@ -1,0 +1,137 @@
+"""Access: the key or password that lets us in, and the host keys we trust."""
+
+# ruff: noqa: TID251 - keys are paramiko's here; with connection.py, this is how sftp.py speaks SSH.
+
+import base64
+import binascii
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
+
+from closedloop.errors import ProjectError
+from closedloop.model.settings import Client
+
+USUAL_PORT = 22
+
+Secrets = Callable[[str], str | None]
+"""Looks a name up in the environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What it takes to be let in and to know whom we talk to, from settings, files and environment.
+
+    Raises `ProjectError` for what is missing or wrong. Secrets stay out of every message.
+    """
+
+    client: Client
+    root: Path
+    secrets: Secrets
+    name: str
+
+    @property
+    def peer(self) -> str:
+        """The server, as messages call it."""
+        return f"{self.client.host}:{self.client.port}"
+
+    def setting(self, field: str) -> str:
+        """Name a setting of this client."""
+        return f"clients.{self.name}.{field}" if self.name else f"{field} of {self.peer}"
+
+    def credential(self) -> paramiko.PKey | str:
+        """Return the private key, or the password."""
+        if self.client.key:
+            return self._private_key(self.root / self.client.key)
+        return self._secret("password_env", self.client.password_env or "")
+
+    def pins(self) -> dict[bytes, str]:
+        """Return the host keys that are trusted, each with its type."""
+        pins = dict(self._pin(line) for line in self.client.host_keys)
+        if self.client.known_hosts:
+            pins |= self._known(self.root / self.client.known_hosts)
+        return pins
+
+    def _secret(self, field: str, variable: str) -> str:
+        secret = self.secrets(variable)
+        if secret is None:
+            raise ProjectError(
+                f"closedloop.toml: {self.setting(field)} names the environment variable {variable}, which is not set"
+            )
+        return secret
+
+    def _private_key(self, path: Path) -> paramiko.PKey:
+        text = self._read("key", path)
+        variable = self.client.passphrase_env
+        passphrase = self._secret("passphrase_env", variable) if variable else None
+        for kind in (paramiko.RSAKey, paramiko.Ed25519Key, paramiko.ECDSAKey):
+            try:
+                return kind.from_private_key(io.StringIO(text), passphrase)
+            except paramiko.PasswordRequiredException as error:
+                raise ProjectError(
+                    f"closedloop.toml: {self.setting('key')}: {path} is encrypted; put the passphrase in an "
+                    f"environment variable and name it in {self.setting('passphrase_env')}"
+                ) from error
+            except (paramiko.SSHException, ValueError):
+                continue
+        raise ProjectError(
+            f"closedloop.toml: {self.setting('key')}: {path} can't be read as a private key (RSA, Ed25519 or ECDSA, "
+            f"as ssh-keygen writes them); is it the private half, and the passphrase the right one?"
+        )
+
+    def _pin(self, line: str) -> tuple[bytes, str]:
+        try:
+            kind, encoded = line.split()[:2]
+            blob = base64.b64decode(encoded, validate=True)
+        except (ValueError, binascii.Error):
+            kind, blob = "", b""
+        # A key's bytes begin with its type: four bytes of length, then the name.
+        if not kind or blob[4 : 4 + len(kind)] != kind.encode():
+            raise ProjectError(
+                f"closedloop.toml: {self.setting('host_keys')}: '{line[:40]}' is no host key; "
+                f"write it as in 'ssh-ed25519 AAAA...'"
+            )
+        return blob, kind
+
+    def _known(self, path: Path) -> dict[bytes, str]:
+        # The name OpenSSH looks for: a port of its own goes with the host.
+        client = self.client
+        wanted = client.host if client.port == USUAL_PORT else f"[{client.host}]:{client.port}"
+        entries = (_entry(line) for line in self._read("known_hosts", path).splitlines())
+        pins = {
+            entry.key.asbytes(): entry.key.get_name()
+            for entry in entries
+            if entry and _names(entry, wanted)
+        }
+        if not pins and not client.host_keys:
+            raise ProjectError(
+                f"closedloop.toml: {self.setting('known_hosts')}: {path} holds no key of {wanted}; "
+                f"add the line you got from the platform's support"
+            )
+        return pins
+
+    def _read(self, field: str, path: Path) -> str:
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not a text file"
+            raise ProjectError(
+                f"closedloop.toml: {self.setting(field)} names {path}, which can't be read: {why}"
+            ) from error
+
+
+def _entry(line: str) -> HostKeyEntry | None:
+    try:
+        return HostKeyEntry.from_line(line.strip())
+    except (InvalidHostKey, paramiko.SSHException, ValueError):
+        return None
+
+
+def _names(entry: HostKeyEntry, wanted: str) -> bool:
+    names = HostKeys()
+    for name in entry.hostnames:
+        names.add(name, entry.key.get_name(), entry.key)
+    return names.lookup(wanted) is not None

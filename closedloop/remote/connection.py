@@ -1,0 +1,194 @@
+"""A connection to an SSH server: known, logged in, and a stream of bytes for an SFTP session."""
+
+# ruff: noqa: TID251 - with access.py, this is how sftp.py speaks SSH.
+
+import logging
+import math
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import paramiko
+from paramiko.ssh_exception import IncompatiblePeer
+
+from closedloop.errors import RemoteError
+from closedloop.remote.access import Access
+from closedloop.remote.patience import Patience, Watchdog
+from closedloop.remote.session import Session
+
+WINDOW_BYTES = 512 * 1024
+SEND_BYTES = 32 * 1024
+FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+
+# Whatever paramiko would log, with tracebacks, reaches the operator as one of our sentences.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+
+
+class Connection:
+    """One log-in, with its SFTP `session` and a watchdog that ends it when the peer falls silent.
+
+    Raises `RemoteError`: transient where the network or the server failed, not where the server is not the
+    one we know, or does not let us in.
+    """
+
+    def __init__(self, access: Access, patience: Patience) -> None:
+        credential, pins = access.credential(), access.pins()
+        self._access = access
+        self._idle_seconds = patience.idle_seconds
+        self._transport = paramiko.Transport(_dial(access, patience), WINDOW_BYTES)
+        self._watchdog = Watchdog(self._transport.close, patience)
+        try:
+            with self._watchdog.waiting(patience.login_seconds):
+                self._greet(pins, patience)
+                self._log_in(credential)
+                self._channel = self._open_channel()
+            self.session = Session(self, access.peer)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def is_alive(self) -> bool:
+        """Neither side has ended it yet, as far as we can see."""
+        return self._transport.is_active() and not self._channel.closed
+
+    def send(self, data: bytes) -> None:
+        """Send all of it; each piece of it may take the idle time."""
+        for at in range(0, len(data), SEND_BYTES):
+            piece = data[at : at + SEND_BYTES]
+            with self._waiting("sending to"):
+                self._channel.sendall(piece)
+
+    def recv(self, size: int) -> bytes:
+        """Return what has come, waiting for it up to the idle time."""
+        with self._waiting("waiting for"):
+            data = self._channel.recv(size)
+        if not data and self._watchdog.barked:
+            raise self._silent("waiting for")
+        return data
+
+    def close(self) -> None:
+        """End it."""
+        self._watchdog.stop()
+        self._transport.close()
+
+    @contextmanager
+    def _waiting(self, doing: str) -> Iterator[None]:
+        self._watchdog.wait_until(time.monotonic() + self._idle_seconds)
+        with self._translated(doing):
+            yield
+        self._watchdog.wait_until(math.inf)
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            if self._watchdog.barked:
+                raise self._silent(doing) from error
+            hopeless = isinstance(error, IncompatiblePeer | paramiko.ChannelException)
+            raise RemoteError(
+                f"the connection broke while {doing} {self._access.peer}: {_words(error)}",
+                transient=not hopeless,
+            ) from error
+
+    def _silent(self, doing: str) -> RemoteError:
+        return RemoteError(
+            f"{self._access.peer} fell silent: gave up {doing} it; if that goes on, "
+            f"look at the network between, and at the server",
+            transient=True,
+        )
+
+    def _greet(self, pins: dict[bytes, str], patience: Patience) -> None:
+        transport = self._transport
+        # The watchdog keeps the time; the library's own limits must not come before it.
+        transport.banner_timeout = transport.handshake_timeout = patience.login_seconds * 2
+        transport.auth_timeout = patience.login_seconds * 2
+        options = transport.get_security_options()
+        options.ciphers = _first(FAST_CIPHERS, options.ciphers)
+        options.key_types = _first(_algorithms(pins), options.key_types)
+        with self._translated("meeting"):
+            transport.start_client()
+            key = transport.get_remote_server_key()
+        if key.asbytes() not in pins:
+            raise RemoteError(
+                f"{self._access.peer} shows a host key we don't know, {key.get_name()} {key.fingerprint}; nothing "
+                f"was sent. Ask the platform's support for their fingerprint: if it is this one, add the key to "
+                f"{self._access.setting('host_keys')}; if not, someone is in between"
+            )
+
+    def _log_in(self, credential: paramiko.PKey | str) -> None:
+        user = self._access.client.user
+        with self._translated("logging in at"):
+            try:
+                if isinstance(credential, str):
+                    missing = self._transport.auth_password(user, credential)
+                else:
+                    missing = self._transport.auth_publickey(user, credential)
+            except paramiko.AuthenticationException as error:
+                if self._watchdog.barked:
+                    raise
+                raise self._refused(error) from error
+        if missing:
+            raise RemoteError(
+                f"{self._access.peer} wants a second proof besides ours ({', '.join(missing)}), "
+                f"which can't be given by a program; ask for an account without"
+            )
+
+    def _refused(self, error: paramiko.AuthenticationException) -> RemoteError:
+        field = "key" if self._access.client.key else "password_env"
+        offers = ""
+        if isinstance(error, paramiko.BadAuthenticationType):
+            offers = f" (it offers {', '.join(error.allowed_types)})"
+        return RemoteError(
+            f"{self._access.peer} refused the log-in of '{self._access.client.user}'{offers}. It is not tried again, since "
+            f"accounts get locked; compare {self._access.setting('user')} and {self._access.setting(field)} with what the platform's support has"
+        )
+
+    def _open_channel(self) -> paramiko.Channel:
+        with self._translated("opening SFTP at"):
+            channel = self._transport.open_session()
+            try:
+                channel.invoke_subsystem("sftp")
+            except paramiko.SSHException as error:
+                if self._watchdog.barked or not self._transport.is_active():
+                    raise
+                raise RemoteError(
+                    f"{self._access.peer} offers no SFTP to '{self._access.client.user}'; ask for it"
+                ) from error
+        return channel
+
+
+def _dial(access: Access, patience: Patience) -> socket.socket:
+    address = (access.client.host, access.client.port)
+    try:
+        connected = socket.create_connection(address, timeout=patience.connect_seconds)
+    except OSError as error:
+        unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
+        advice = f"is {access.setting('host')} right?" if unknown else "is the server up?"
+        raise RemoteError(
+            f"can't reach {access.peer}: {_words(error)}; {advice}", transient=not unknown
+        ) from error
+    # paramiko leaves Nagle's algorithm on, which makes small requests wait for each other.
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connected
+
+
+def _first(favourites: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
+    ahead = tuple(name for name in favourites if name in known)
+    return (*ahead, *(name for name in known if name not in ahead))
+
+
+def _algorithms(pins: dict[bytes, str]) -> tuple[str, ...]:
+    # An RSA key signs by several algorithms; every other type by the one of its own name.
+    rsa = ("rsa-sha2-512", "rsa-sha2-256")
+    return tuple(
+        name for kind in pins.values() for name in ((*rsa, kind) if kind == "ssh-rsa" else (kind,))
+    )
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or "no answer in time"
+    return str(error) or "closed by the server"

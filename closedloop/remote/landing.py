@@ -1,0 +1,125 @@
+"""A landing: the bytes of one remote file gathering beside their target, until they are whole."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from closedloop.errors import ClosedLoopError, NotThere
+from closedloop.model.file import RemoteFile
+from closedloop.remote.base import NotAsListed
+
+CHECKPOINT_BYTES = 64 * 1024 * 1024
+HASHED_AT_ONCE = 1024 * 1024
+
+
+class Landing:
+    """The part of a file that is here, and its hash so far.
+
+    `<target>.part` holds the bytes, `<target>.part.json` which file they are of and how many of them are
+    known to be on the disk: after a power cut the rest of the part may be anything.
+    """
+
+    def __init__(self, target: Path, origin: dict[str, object]) -> None:
+        self._target = target
+        self._part = target.with_name(f"{target.name}.part")
+        self._note = target.with_name(f"{target.name}.part.json")
+        self._origin = origin
+        self._hash = hashlib.sha256()
+        self.done = 0
+        self._safe = 0
+        self._file = self._open()
+
+    def write(self, data: memoryview | bytes) -> None:
+        """Add the next bytes."""
+        self._file.write(data)
+        self._hash.update(data)
+        self.done += len(data)
+        if self.done - self._safe >= CHECKPOINT_BYTES:
+            self.keep()
+
+    def keep(self) -> None:
+        """Put what is here on the disk, for a later try to go on from."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._safe = self.done
+        draft = self._note.with_name(f"{self._note.name}.new")
+        draft.write_text(json.dumps({**self._origin, "safe": self._safe}), encoding="utf-8")
+        draft.replace(self._note)
+
+    def land(self) -> str:
+        """Give the whole file its name and return its SHA-256 (hex)."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._part.replace(self._target)
+        self._note.unlink(missing_ok=True)
+        folder = os.open(self._target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return self._hash.hexdigest()
+
+    def discard(self) -> None:
+        """Forget what is here: it is of no use to a later try."""
+        self._note.unlink(missing_ok=True)
+        self._part.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the part."""
+        self._file.close()
+
+    def _open(self) -> BinaryIO:
+        descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
+        file = os.fdopen(descriptor, "r+b")
+        try:
+            os.fchmod(descriptor, 0o600)
+            self._continue(file)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _continue(self, file: BinaryIO) -> None:
+        file.truncate(self._kept(file))
+        while block := file.read(HASHED_AT_ONCE):
+            self._hash.update(block)
+            self.done += len(block)
+        self._safe = self.done
+
+    def _kept(self, file: BinaryIO) -> int:
+        try:
+            note = json.loads(self._note.read_text(encoding="utf-8"))
+            safe = int(note.pop("safe"))
+        except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+            return 0
+        is_ours = note == self._origin and 0 <= safe <= os.fstat(file.fileno()).st_size
+        return safe if is_ours else 0
+
+
+@contextmanager
+def landing(target: Path, path: str, file: RemoteFile) -> Iterator[Landing]:
+    """Open the landing of a listed file; on an error what came is kept, unless the file is gone or another by now.
+
+    A fault of the local disk is a `ClosedLoopError`.
+    """
+    origin = {"path": path, "size": file.size, "modified": file.modified.isoformat()}
+    try:
+        place = Landing(target, origin)
+        try:
+            yield place
+        except (NotAsListed, NotThere):
+            place.discard()
+            raise
+        except BaseException:
+            place.keep()
+            raise
+        finally:
+            place.close()
+    except OSError as error:
+        raise ClosedLoopError(
+            f"can't write {target}: {error.strerror}; make room, or allow us to write there, and run again"
+        ) from error

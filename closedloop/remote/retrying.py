@@ -1,0 +1,110 @@
+"""Transient faults, tried again: a wrapper around any remote."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import wait_exponential_jitter as growing
+from tenacity.nap import sleep as really_sleep
+from tenacity.wait import wait_base
+
+from closedloop.errors import AlreadyThere, RemoteError
+from closedloop.model.file import RemoteFile
+from closedloop.remote.base import NotAsListed, Progress, Remote, quiet
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+A_LITTLE_LONGER = growing(initial=1, max=30)
+
+
+class RetryingRemote:
+    """Tries again what failed transiently, `attempts` times in all, waiting longer each time.
+
+    Publishing is never tried again: it mails people. Neither is a refused log-in, nor a file that is not as it was
+    listed. Each further try is one WARNING in the log.
+    """
+
+    def __init__(
+        self,
+        inner: Remote,
+        attempts: int = 4,
+        wait: wait_base = A_LITTLE_LONGER,
+        sleep: Callable[[float], None] = really_sleep,
+    ) -> None:
+        self._inner = inner
+        self._attempts = attempts
+        self._wait = wait
+        self._sleep = sleep
+
+    def listing(self, folder: str) -> list[RemoteFile]:
+        """List, and list again."""
+        return self._persist(lambda: self._inner.listing(folder))
+
+    def find(self, path: str) -> RemoteFile | None:
+        """Look, and look again."""
+        return self._persist(lambda: self._inner.find(path))
+
+    def fetch(self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet) -> str:
+        """Fetch, and go on where it broke."""
+        return self._persist(lambda: self._inner.fetch(folder, file, target, progress))
+
+    def stage(self, source: Path, path: str, progress: Progress = quiet) -> None:
+        """Store, and store anew after removing the part that a broken try of ours left.
+
+        What was there before the first try is never removed: the name must be seen free first.
+        """
+        if self.find(path) is not None:
+            raise AlreadyThere(f"{path} exists on the server; nothing was written")
+        begun = False
+
+        def store() -> None:
+            nonlocal begun
+            if begun:
+                self._inner.remove(path)
+            begun = True
+            self._inner.stage(source, path, progress)
+
+        self._persist(store)
+
+    def publish(self, staged: str, path: str) -> None:
+        """Rename, once."""
+        self._inner.publish(staged, path)
+
+    def remove(self, path: str) -> None:
+        """Remove, and remove again."""
+        self._persist(lambda: self._inner.remove(path))
+
+    def close(self) -> None:
+        """End the connection."""
+        self._inner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _persist(self, act: Callable[[], T]) -> T:
+        patient = Retrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=self._wait,
+            sleep=self._sleep,
+            retry=retry_if_exception(_can_help),
+            before_sleep=_tell,
+            reraise=True,
+        )
+        return patient(act)
+
+
+def _can_help(error: BaseException) -> bool:
+    # A file that is not as listed needs a new listing, not another try.
+    return isinstance(error, RemoteError) and error.transient and not isinstance(error, NotAsListed)
+
+
+def _tell(state: RetryCallState) -> None:
+    reason = state.outcome.exception() if state.outcome else None
+    logger.warning("try %d failed, trying again: %s", state.attempt_number, reason)

@@ -1,0 +1,184 @@
+"""The platform's file server, reached over SFTP."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from closedloop.errors import AlreadyThere, ClosedLoopError, NotThere, OutcomeUnknown, RemoteError
+from closedloop.model.file import RemoteFile
+from closedloop.model.settings import Client
+from closedloop.remote.access import Access, Secrets
+from closedloop.remote.base import NotAsListed, Progress, Remote, quiet
+from closedloop.remote.connection import Connection
+from closedloop.remote.conversation import Refused
+from closedloop.remote.landing import landing
+from closedloop.remote.packets import Attributes
+from closedloop.remote.patience import USUAL, Patience
+from closedloop.remote.retrying import RetryingRemote
+from closedloop.remote.session import Session
+
+
+def open_remote(
+    client: Client, root: Path, secrets: Secrets, patience: Patience = USUAL, name: str = ""
+) -> Remote:
+    """Return the file server of a client, with transient faults tried again. Connects when first used.
+
+    Paths in the settings are relative to `root`; `name` is the client's in closedloop.toml, for messages.
+    """
+    return RetryingRemote(SftpRemote(client, root, secrets, patience, name))
+
+
+class SftpRemote:
+    """A `Remote` over SFTP: one connection, made when it is needed and made anew after it broke."""
+
+    def __init__(
+        self,
+        client: Client,
+        root: Path,
+        secrets: Secrets,
+        patience: Patience = USUAL,
+        name: str = "",
+    ) -> None:
+        self._access = Access(client, root, secrets, name)
+        self._patience = patience
+        self._connection: Connection | None = None
+
+    def listing(self, folder: str) -> list[RemoteFile]:
+        """Return the plain files in `folder`, sorted by name."""
+        with self._session() as session:
+            found = [
+                _listed(session, f"{folder.rstrip('/')}/{name}", attributes)
+                for name, attributes in list(session.names(folder))
+            ]
+        return sorted((file for file in found if file), key=lambda file: file.name)
+
+    def find(self, path: str) -> RemoteFile | None:
+        """Return the file at `path` as it is now, or None."""
+        with self._session() as session:
+            try:
+                return _described(path, session.attributes(path))
+            except NotThere:
+                return None
+
+    def fetch(self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet) -> str:
+        """Bring one listed file to `target` and return its SHA-256 (hex)."""
+        path = f"{folder.rstrip('/')}/{file.name}"
+        with landing(target, path, file) as place, self._session() as session:
+
+            def sink(data: memoryview) -> None:
+                place.write(data)
+                progress(place.done, file.size)
+
+            with session.reading(path) as opened:
+                _check_same(path, opened.attributes(), file)
+                opened.read(place.done, file.size, sink)
+            # The provider may write in place: what came is whole only if nothing changed meanwhile.
+            _check_same(path, session.attributes(path), file)
+            return place.land()
+
+    def stage(self, source: Path, path: str, progress: Progress = quiet) -> None:
+        """Store `source` at `path`, which must be free, and check the stored size."""
+        with _local(source) as (stream, whole), self._session() as session:
+            with session.creating(path) as opened:
+                sent = opened.write(stream, whole, progress)
+            stored = session.attributes(path).size
+        if sent != whole:
+            raise ClosedLoopError(
+                f"{source} changed while it was sent; leave it alone and run again"
+            )
+        if stored != sent:
+            raise RemoteError(f"{self._access.peer} stored {stored} of {sent} bytes of {path}")
+
+    def publish(self, staged: str, path: str) -> None:
+        """Rename `staged` to `path`, never over an existing file. This is the act that mails people."""
+        with self._session() as session:
+            # Some servers let a rename overwrite, so it is not enough to rely on their refusal.
+            if session.is_taken(path):
+                raise AlreadyThere(f"{path} exists on the server; nothing was overwritten")
+            try:
+                session.rename(staged, path)
+            except RemoteError as error:
+                raise _after_rename(session, staged, path, error) from error
+
+    def remove(self, path: str) -> None:
+        """Remove a file; a missing file is no error."""
+        with self._session() as session, suppress(NotThere):
+            session.remove(path)
+
+    def close(self) -> None:
+        """End the connection; the next call makes a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        if self._connection is not None and not self._connection.is_alive:
+            self.close()
+        if self._connection is None:
+            self._connection = Connection(self._access, self._patience)
+        session = self._connection.session
+        try:
+            yield session
+        finally:
+            if not session.is_settled:
+                self.close()
+
+
+def _listed(session: Session, path: str, attributes: Attributes) -> RemoteFile | None:
+    if attributes.is_link or not attributes.is_complete:
+        try:
+            attributes = session.attributes(path)
+        except (NotThere, Refused):
+            return None
+    return _described(path, attributes)
+
+
+def _described(path: str, attributes: Attributes) -> RemoteFile | None:
+    if not attributes.is_plain:
+        return None
+    if attributes.size is None or attributes.modified is None:
+        raise RemoteError(f"the server does not tell size and time of {path}; we can't do without")
+    modified = datetime.fromtimestamp(attributes.modified, UTC)
+    return RemoteFile(path.rpartition("/")[2], attributes.size, modified)
+
+
+def _check_same(path: str, attributes: Attributes, file: RemoteFile) -> None:
+    if _described(path, attributes) != file:
+        raise NotAsListed(path)
+
+
+def _after_rename(session: Session, staged: str, path: str, error: RemoteError) -> ClosedLoopError:
+    unknown = OutcomeUnknown(
+        f"no clear answer to renaming {staged} to {path}: it may or may not have happened; "
+        f"look which of the two names exists before acting again"
+    )
+    if error.transient or not isinstance(error, Refused):
+        return unknown
+    try:
+        staged_is_there, path_is_there = session.is_taken(staged), session.is_taken(path)
+    except RemoteError:
+        return unknown
+    if not path_is_there:
+        return error if staged_is_there else NotThere(f"{staged} is not on the server")
+    if staged_is_there:
+        return AlreadyThere(f"{path} exists on the server; nothing was overwritten")
+    return unknown
+
+
+@contextmanager
+def _local(source: Path) -> Iterator[tuple[io.FileIO, int]]:
+    try:
+        with source.open("rb", buffering=0) as stream:
+            yield stream, source.stat().st_size
+    except OSError as error:
+        raise ClosedLoopError(f"can't read {source}: {error.strerror}; nothing was sent") from error
