@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -58,11 +58,13 @@ class Ledger:
 
     # waves
 
-    def take_stamp(self, client: str, at_least: int) -> int:
-        """Reserve and return a stamp that no file of the client had: `at_least`, or the last one's successor."""
+    def take_stamp(self, client: str, at_least: int, after: Callable[[int], int]) -> int:
+        """Reserve and return a stamp above all that the client's files had: `at_least`, or the one `after` the last."""
         with self._writing() as db:
-            (last,) = db.execute("select max(stamp) from stamps where client = ?", (client,)).fetchone()
-            stamp = at_least if last is None else max(at_least, _second_after(last))
+            (last,) = db.execute(
+                "select max(stamp) from stamps where client = ?", (client,)
+            ).fetchone()
+            stamp = at_least if last is None else max(at_least, after(last))
             db.execute("insert into stamps values (?, ?)", (client, stamp))
         return stamp
 
@@ -71,7 +73,10 @@ class Ledger:
         row = {**asdict(wave), "dropped": json.dumps(wave.dropped), "state": str(wave.state)}
         row |= {key: _text(row[key]) for key in ("slot", "built_at", "published_at")}
         with self._writing() as db:
-            db.execute(f"insert or replace into waves ({', '.join(row)}) values ({_marks(row)})", [*row.values()])  # noqa: S608 our own column names
+            db.execute(
+                f"insert or replace into waves ({', '.join(row)}) values ({_marks(row)})",
+                [*row.values()],
+            )
 
     def forget_wave(self, client: str, wave_id: int) -> None:
         """Remove a wave that never left this machine."""
@@ -80,7 +85,9 @@ class Ledger:
 
     def waves(self, client: str | None = None) -> list[Wave]:
         """Return the waves, of one client or of all, oldest first."""
-        rows = self._rows("select * from waves where ? is null or client = ? order by wave_id", client, client)
+        rows = self._rows(
+            "select * from waves where ? is null or client = ? order by wave_id", client, client
+        )
         return [_wave(row) for row in rows]
 
     # files
@@ -88,29 +95,44 @@ class Ledger:
     def put_load(self, load: Load) -> None:
         """Write down that the warehouse holds this file."""
         with self._writing() as db:
-            db.execute(f"insert or replace into files values ({_marks(range(12))})", _file_row(load))  # noqa: S608 question marks
+            db.execute(
+                f"insert or replace into files values ({_marks(range(12))})", _file_row(load)
+            )
 
     def heal_files(self, client: str, loads: Sequence[Load]) -> None:
         """Make the memory of a client's files equal to the warehouse's own."""
         with self._writing() as db:
             db.execute("delete from files where client = ?", (client,))
-            db.executemany(f"insert into files values ({_marks(range(12))})", map(_file_row, loads))  # noqa: S608 question marks
+            db.executemany(f"insert into files values ({_marks(range(12))})", map(_file_row, loads))
 
     def files(self, client: str) -> list[Load]:
         """Return what is known to be loaded, by file name."""
-        return [_load(row) for row in self._rows("select * from files where client = ? order by name", client)]
+        return [
+            _load(row)
+            for row in self._rows("select * from files where client = ? order by name", client)
+        ]
 
     # runs
 
     def put_run(self, run: Run) -> None:
         """Write down a finished run."""
-        row = [run.run_id, run.job, run.client, _text(run.started), _text(run.finished), run.exit_code, run.report]
+        row = [
+            run.run_id,
+            run.job,
+            run.client,
+            _text(run.started),
+            _text(run.finished),
+            run.exit_code,
+            run.report,
+        ]
         with self._writing() as db:
             db.execute("insert or replace into runs values (?, ?, ?, ?, ?, ?, ?)", row)
 
     def last_run(self, job: str) -> Run | None:
         """Return the latest run of a job."""
-        rows = self._rows("select * from runs where job = ? order by started desc, rowid desc limit 1", job)
+        rows = self._rows(
+            "select * from runs where job = ? order by started desc, rowid desc limit 1", job
+        )
         return _run(rows[0]) if rows else None
 
     def close(self) -> None:
@@ -132,7 +154,9 @@ class Ledger:
             self._open = sqlite3.connect(self._path, timeout=30, isolation_level=None)
             self._open.row_factory = sqlite3.Row
             # FULL with a rollback journal: a commit is on disk before it returns, power cut included.
-            self._open.executescript(f"pragma synchronous = full; {SCHEMA} pragma user_version = {VERSION};")
+            self._open.executescript(
+                f"pragma synchronous = full; {SCHEMA} pragma user_version = {VERSION};"
+            )
         return self._open
 
     @contextmanager
@@ -161,14 +185,6 @@ class Ledger:
             ) from error
 
 
-def _second_after(stamp: int) -> int:
-    """Return the stamp one second later: stamps are local times as numbers, YYYYMMDDHHMMSS."""
-    from datetime import timedelta
-
-    moment = datetime.strptime(str(stamp), "%Y%m%d%H%M%S")  # noqa: DTZ007 a stamp has no zone
-    return int((moment + timedelta(seconds=1)).strftime("%Y%m%d%H%M%S"))
-
-
 def _marks(columns: Any) -> str:
     return ", ".join("?" for _ in columns)
 
@@ -184,7 +200,11 @@ def _moment(text: str | None) -> datetime | None:
 def _wave(row: sqlite3.Row) -> Wave:
     given = dict(row)
     given |= {key: _moment(given[key]) for key in ("slot", "built_at", "published_at")}
-    given |= {"dropped": json.loads(given["dropped"]), "state": WaveState(given["state"]), "test": bool(given["test"])}
+    given |= {
+        "dropped": json.loads(given["dropped"]),
+        "state": WaveState(given["state"]),
+        "test": bool(given["test"]),
+    }
     return Wave(**given)
 
 
@@ -197,11 +217,22 @@ def _file_row(load: Load) -> list[object]:
 
 
 def _load(row: sqlite3.Row) -> Load:
-    modified, loaded_at = datetime.fromisoformat(row["modified"]), datetime.fromisoformat(row["loaded_at"])
-    identity = FileIdentity(
-        row["client"], row["schema"], row["name"], date.fromisoformat(row["day"]), row["size"], modified, row["sha256"]
+    modified, loaded_at = (
+        datetime.fromisoformat(row["modified"]),
+        datetime.fromisoformat(row["loaded_at"]),
     )
-    return Load(identity, Counts(row["loaded"], row["quarantined"], row["blank"], row["header"]), loaded_at)
+    identity = FileIdentity(
+        row["client"],
+        row["schema"],
+        row["name"],
+        date.fromisoformat(row["day"]),
+        row["size"],
+        modified,
+        row["sha256"],
+    )
+    return Load(
+        identity, Counts(row["loaded"], row["quarantined"], row["blank"], row["header"]), loaded_at
+    )
 
 
 def _run(row: sqlite3.Row) -> Run:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from closedloop.core.crosscheck import disagreements
 from closedloop.core.nearest import nearest
@@ -44,7 +45,9 @@ class Project:
         """Return the schemas that a pull loads, with the client's own file name patterns."""
         own = self.client(job.client).files
         return {
-            name: self.schemas[name].model_copy(update={"file": own.get(name, self.schemas[name].file)})
+            name: self.schemas[name].model_copy(
+                update={"file": own.get(name, self.schemas[name].file)}
+            )
             for name in job.schemas
         }
 
@@ -53,10 +56,26 @@ class Project:
         found = self.schemas[schema]
         return found.model_copy(update={"file": self.client(client).files.get(schema, found.file)})
 
+    def blocklist(self) -> list[str]:
+        """Return the patterns of the blocklist file: one a line, `*` stands for anything, `#` begins a comment."""
+        name = self.settings.suppression.blocklist
+        if name is None:
+            return []
+        try:
+            text = (self.root / name).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProjectError(
+                f"closedloop.toml: key 'suppression.blocklist': '{name}' can't be read: {error}"
+            ) from None
+        lines = (line.partition("#")[0].strip() for line in text.splitlines())
+        return [line for line in lines if line]
+
     def responses(self) -> list[Schema]:
         """Return every schema that some pull job loads: the tables of the warehouse."""
         pulls = [job for job in self.jobs.values() if isinstance(job, PullJob)]
-        return [self.schemas[name] for name in sorted({name for job in pulls for name in job.schemas})]
+        return [
+            self.schemas[name] for name in sorted({name for job in pulls for name in job.schemas})
+        ]
 
 
 def load_project(root: Path) -> Project:
@@ -70,7 +89,7 @@ def load_project(root: Path) -> Project:
             "'closedloop --project DIR' names another folder"
         )
     problems: list[str] = []
-    settings = _collected(problems, lambda: _settings(root))
+    settings = _collected(problems, partial(_settings, root))
     jobs = _folder(problems, root / "jobs", _job)
     schemas = _folder(problems, root / "schemas", _schema)
     if settings is None or problems:
@@ -81,43 +100,50 @@ def load_project(root: Path) -> Project:
 
 
 def _settings(root: Path) -> Settings:
-    return validated(Settings, read_toml(root / "closedloop.toml", "closedloop.toml"), "closedloop.toml")
+    return validated(
+        Settings, read_toml(root / "closedloop.toml", "closedloop.toml"), "closedloop.toml"
+    )
 
 
-def _collected(problems: list[str], act: Callable[[], Kind]) -> Kind | None:
+def _collected(problems: list[str], read: Callable[[], Kind]) -> Kind | None:
     try:
-        return act()
+        return read()
     except ProjectError as error:
         problems.append(str(error))
         return None
 
 
-def _folder(
-    problems: list[str], folder: Path, read: Callable[[dict[str, Any], str, str], Kind]
-) -> dict[str, Kind]:
+def _folder(problems: list[str], folder: Path, read: Callable[[Path, str], Kind]) -> dict[str, Kind]:
     found: dict[str, Kind] = {}
-    for path in sorted(folder.glob("*.toml")):
-        shown = f"{folder.name}/{path.name}"
-        value = _collected(problems, lambda p=path, s=shown: read(read_toml(p, s), s, p.stem))
+    paths = sorted(folder.glob("*.toml"))
+    for path in paths:
+        value = _collected(problems, partial(read, path, f"{folder.name}/{path.name}"))
         if value is not None:
             found[path.stem] = value
-    if not found and not problems:
-        problems.append(f"{folder.name}/: there is no .toml file in {folder}; 'closedloop init' writes the first ones")
+    if not paths:
+        problems.append(
+            f"{folder.name}/: there is no .toml file in {folder}; 'closedloop init' writes the first ones"
+        )
     return found
 
 
-def _job(given: dict[str, Any], shown: str, _: str) -> SendJob | PullJob:
+def _job(path: Path, shown: str) -> SendJob | PullJob:
+    given = read_toml(path, shown)
     kinds: dict[str, type[SendJob | PullJob]] = {"send": SendJob, "pull": PullJob}
     kind = given.get("kind")
     if kind is None:
         raise ProjectError(f"{shown}: key 'kind' is missing: 'send' or 'pull'")
     if kind not in kinds:
         raise ProjectError(f"{shown}: key 'kind': '{kind}' is not known{nearest(str(kind), kinds)}")
-    return validated(kinds[kind], given, shown)
+    if "name" in given:
+        raise ProjectError(f"{shown}: unknown key 'name'; a job is called as its file, '{path.stem}'")
+    return validated(kinds[kind], {"name": path.stem, **given}, shown)
 
 
-def _schema(given: dict[str, Any], shown: str, stem: str) -> Schema:
-    schema = validated(Schema, given, shown)
-    if schema.name != stem:
-        raise ProjectError(f"{shown}: key 'table.name' is '{schema.name}', the file's own name says '{stem}': make them equal")
+def _schema(path: Path, shown: str) -> Schema:
+    schema = validated(Schema, read_toml(path, shown), shown)
+    if schema.name != path.stem:
+        raise ProjectError(
+            f"{shown}: key 'table.name' is '{schema.name}', the file's own name says '{path.stem}': make them equal"
+        )
     return schema

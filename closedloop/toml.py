@@ -46,10 +46,16 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"key '{key}' is missing"
     if detail["type"] == "literal_error":
-        words = [word.strip(" '") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
-        return f"key '{key}': '{detail['input']}' is not known{nearest(str(detail['input']), words)}"
+        words = [
+            word.strip(" '") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")
+        ]
+        return (
+            f"key '{key}': '{detail['input']}' is not known{nearest(str(detail['input']), words)}"
+        )
     if detail["type"] == "string_pattern_mismatch":
-        return f"key '{key}': '{detail['input']}' does not fit the pattern {detail['ctx']['pattern']}"
+        return (
+            f"key '{key}': '{detail['input']}' does not fit the pattern {detail['ctx']['pattern']}"
+        )
     message = detail["msg"].removeprefix("Value error, ")
     return f"key '{key}': {message}" if key else message
 

@@ -18,7 +18,11 @@ def disagreements(settings: Settings, jobs: Jobs, schemas: Schemas) -> list[str]
     """Return a sentence for everything in one file that does not fit another; empty when all is well."""
     return [
         *(sentence for schema in schemas.values() for sentence in _schema(schema, schemas)),
-        *(sentence for name, job in jobs.items() for sentence in _job(name, job, settings, schemas)),
+        *(
+            sentence
+            for name, job in jobs.items()
+            for sentence in _job(name, job, settings, schemas)
+        ),
         *(s for name, client in settings.clients.items() for s in _client(name, client, schemas)),
     ]
 

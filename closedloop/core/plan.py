@@ -53,7 +53,10 @@ def window(now: datetime, zone: ZoneInfo, retention_days: int, expected_by: str)
 
 
 def plan(
-    listing: Iterable[RemoteFile], loads: Iterable[Load], schemas: Mapping[str, Schema], days: Window
+    listing: Iterable[RemoteFile],
+    loads: Iterable[Load],
+    schemas: Mapping[str, Schema],
+    days: Window,
 ) -> Plan:
     """Decide from what the server lists and what is loaded.
 
@@ -79,20 +82,27 @@ def recognised(
     ours: list[tuple[RemoteFile, Schema, date]] = []
     ignored = 0
     for file in listing:
-        fit = next(((schema, day) for pattern, schema in patterns if (day := pattern.match(file.name))), None)
+        fit = next(
+            ((schema, day) for pattern, schema in patterns if (day := pattern.match(file.name))),
+            None,
+        )
         if fit is None:
             ignored += 1
         else:
             ours.append((file, fit[0], fit[1].date()))
     order = list(schemas)
-    return sorted(ours, key=lambda found: (found[2], order.index(found[1].name), found[0].name)), ignored
+    return sorted(
+        ours, key=lambda found: (found[2], order.index(found[1].name), found[0].name)
+    ), ignored
 
 
 def _is_loaded(file: RemoteFile, load: Load | None) -> bool:
     return load is not None and (load.file.size, load.file.modified) == (file.size, file.modified)
 
 
-def _missing(there: set[tuple[str, date]], schemas: list[str], days: Window) -> Iterable[MissingFile]:
+def _missing(
+    there: set[tuple[str, date]], schemas: list[str], days: Window
+) -> Iterable[MissingFile]:
     """Name every expected file that never came and may still come.
 
     The first day that anything was delivered is the first that is expected.

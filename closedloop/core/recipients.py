@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -17,6 +18,9 @@ CONSENT = "consent"
 ADDRESS = r'^[^\s@;,<>"]+@[^\s@;,<>".]+(\.[^\s@;,<>".]+)+$'
 CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 INT64 = r"^-?[0-9]{1,19}$"
+
+
+_DIALECT: Any = {"include_header": False, "quote_style": "non_numeric", "null_value": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ def column_disagreements(yielded: Sequence[str], schema: Schema) -> list[str]:
     filled = {column.header.lower() for column in schema.columns.values() if column.filled}
     lowered = [name.lower() for name in yielded]
     lacking = [header for key, header in wanted.items() if key not in lowered]
-    sentences = [f"column '{header}' of schemas/{schema.name}.toml is not selected" for header in lacking]
+    sentences = [
+        f"column '{header}' of schemas/{schema.name}.toml is not selected" for header in lacking
+    ]
     for name in yielded:
         if name.lower() in filled:
             sentences.append(f"column '{name}' is filled by closedloop: leave it out")
@@ -71,10 +77,18 @@ def fit(batch: pl.DataFrame, schema: Schema, consent: str | None) -> Fitted:
     reasons = [_misfit(column, rows[column.header], raw_texts[column.header]) for column in columns]
     if consent is not None and CONSENT in by_name:
         given = batch[by_name[CONSENT]].cast(pl.String)
-        reasons.insert(0, pl.select(pl.when(given.ne_missing(consent)).then(pl.lit("no consent"))).to_series())
+        reasons.insert(
+            0, pl.select(pl.when(given.ne_missing(consent)).then(pl.lit("no consent"))).to_series()
+        )
     email = next((column.header for column in columns if column.type == "email"), None)
-    address = rows.select(normalised(pl.col(email))).to_series() if email else pl.Series([None] * len(rows), dtype=pl.String)
-    reason = pl.select(pl.coalesce(reasons)).to_series() if len(rows) else pl.Series([], dtype=pl.String)
+    address = (
+        rows.select(normalised(pl.col(email))).to_series()
+        if email
+        else pl.Series([None] * len(rows), dtype=pl.String)
+    )
+    reason = (
+        pl.select(pl.coalesce(reasons)).to_series() if len(rows) else pl.Series([], dtype=pl.String)
+    )
     return Fitted(rows, address.alias("address"), reason.alias("reason"))
 
 
@@ -86,7 +100,9 @@ def decide(
     A row that does not fit keeps its reason; then come the suppressed (`recipient`, `reason`), the blocklist
     (patterns with `*`), and of the rest each address once, the first one.
     """
-    left = suppressed.select(normalised(pl.col("recipient")).alias("address"), pl.col("reason").alias("left"))
+    left = suppressed.select(
+        normalised(pl.col("recipient")).alias("address"), pl.col("reason").alias("left")
+    )
     left = left.unique("address", keep="first", maintain_order=True)
     rows = pl.DataFrame({"address": addresses, "reason": reasons}).join(
         left, on="address", how="left", maintain_order="left"
@@ -95,7 +111,15 @@ def decide(
     rows = rows.select("address", pl.coalesce("reason", "left", blocked).alias("reason"))
     mailed = pl.col("reason").is_null()
     again = mailed & ~pl.struct("address", mailed.alias("mailed")).is_first_distinct()
-    return rows.select(pl.when(again).then(pl.lit("duplicate")).otherwise("reason").alias("reason")).to_series()
+    return rows.select(
+        pl.when(again).then(pl.lit("duplicate")).otherwise("reason").alias("reason")
+    ).to_series()
+
+
+def dropped(reasons: pl.Series) -> dict[str, int]:
+    """Return how many rows each reason drops, most frequent first."""
+    counts = reasons.drop_nulls().value_counts(sort=True)
+    return dict(counts.iter_rows())
 
 
 def lines(rows: pl.DataFrame, schema: Schema, fills: dict[str, int]) -> bytes:
@@ -107,15 +131,26 @@ def lines(rows: pl.DataFrame, schema: Schema, fills: dict[str, int]) -> bytes:
         pl.lit(fills[column.filled], pl.Int64).alias(header) if column.filled else pl.col(header)
         for header, column in schema.columns.items()
     ]
-    return rows.select(order).write_csv(
-        separator=schema.separator, include_header=False, quote_style="non_numeric", null_value=""
-    ).encode()
+    return rows.select(order).write_csv(**_DIALECT, separator=schema.separator).encode()
+
+
+def head(schema: Schema) -> bytes:
+    """Return the header line, where the schema wants one written."""
+    if schema.header != "required":
+        return b""
+    return (
+        pl.DataFrame({header: [] for header in schema.columns})
+        .write_csv(separator=schema.separator)
+        .encode()
+    )
 
 
 def masked(rows: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """Return rows that may be shown: personal columns keep their first letter, addresses their top-level domain."""
     shown = [
-        pl.col(header).str.replace(r"(?s)^(.).*?(@)?[^@]*?(\.[^.@]*)?$", "${1}***${2}***${3}").alias(header)
+        pl.col(header)
+        .str.replace(r"(?s)^(.).*?(@)?[^@]*?(\.[^.@]*)?$", "${1}***${2}***${3}")
+        .alias(header)
         if column.type == "email"
         else pl.col(header).cast(pl.String).str.replace(r"(?s)^(.).*$", "${1}***").alias(header)
         for header, column in schema.columns.items()
@@ -127,18 +162,28 @@ def masked(rows: pl.DataFrame, schema: Schema) -> pl.DataFrame:
 def _cast(name: str, column: Column, types: pl.Schema) -> pl.Expr:
     text = _text(name, column, types)
     if column.type == "int64":
-        return pl.when(text.str.contains(INT64)).then(text.cast(pl.Int64, strict=False)).alias(column.header)
+        return (
+            pl.when(text.str.contains(INT64))
+            .then(text.cast(pl.Int64, strict=False))
+            .alias(column.header)
+        )
     return text.str.strip_chars() if column.type == "email" else text
 
 
 def _text(name: str, column: Column, types: pl.Schema) -> pl.Expr:
     kind, value = types[name], pl.col(name)
     if kind.is_nested() or kind == pl.Binary or kind == pl.Object:
-        raise ProjectError(f"selection: column '{name}' holds {kind}, which can't be written to a CSV; cast it in the query")
+        raise ProjectError(
+            f"selection: column '{name}' holds {kind}, which can't be written to a CSV; cast it in the query"
+        )
     if kind in (pl.Datetime, pl.Date) and column.type == "timestamp":
         return value.cast(pl.Datetime).dt.strftime(column.format).alias(column.header)
     if column.type == "int64" and (kind.is_float() or kind.is_decimal()):
-        value = pl.when(value == value.round(0)).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))
+        value = (
+            pl.when(value == value.round(0))
+            .then(value.cast(pl.Int64, strict=False).cast(pl.String))
+            .otherwise(value.cast(pl.String))
+        )
     return value.cast(pl.String).alias(column.header)
 
 
@@ -147,14 +192,23 @@ def _misfit(column: Column, value: pl.Series, text: pl.Series) -> pl.Series:
     if column.type == "email":
         reasons = [
             pl.when(value.is_null() | (value == "")).then(pl.lit("missing address")),
-            pl.when(~value.str.contains(ADDRESS) | value.str.contains(CONTROL)).then(pl.lit("invalid address")),
+            pl.when(~value.str.contains(ADDRESS) | value.str.contains(CONTROL)).then(
+                pl.lit("invalid address")
+            ),
         ]
     else:
         checks = _checks(column, value, text)
-        reasons = [pl.when(wrong).then(pl.lit(f"{column.header}: {rule}")) for rule, wrong in checks.items()]
+        reasons = [
+            pl.when(wrong).then(pl.lit(f"{column.header}: {rule}"))
+            for rule, wrong in checks.items()
+        ]
     if column.max_length:
         limit = column.max_length
-        reasons.append(pl.when(value.str.len_chars() > limit).then(pl.lit(f"{column.header}: longer than {limit} characters")))
+        reasons.append(
+            pl.when(value.str.len_chars() > limit).then(
+                pl.lit(f"{column.header}: longer than {limit} characters")
+            )
+        )
     return pl.select(pl.coalesce(reasons)).to_series()
 
 
@@ -169,7 +223,9 @@ def _checks(column: Column, value: pl.Series, text: pl.Series) -> dict[str, pl.S
             wrong = text.is_not_null() & text.str.to_datetime(column.format, strict=False).is_null()
             checks[f"not a timestamp like {column.format}"] = wrong
         case "enum" if column.unknown == "reject":
-            checks[f"not one of {', '.join(column.values)}"] = text.is_not_null() & ~text.is_in(list(column.values))
+            checks[f"not one of {', '.join(column.values)}"] = text.is_not_null() & ~text.is_in(
+                list(column.values)
+            )
         case _:
             checks["holds a control character or line break"] = text.str.contains(CONTROL)
     return checks
@@ -178,6 +234,10 @@ def _checks(column: Column, value: pl.Series, text: pl.Series) -> dict[str, pl.S
 def _blocked(patterns: Sequence[str]) -> pl.Expr:
     cleaned = [pattern.strip().lower() for pattern in patterns if pattern.strip()]
     plain = [pattern for pattern in cleaned if "*" not in pattern]
-    wild = [".*".join(re.escape(part) for part in pattern.split("*")) for pattern in cleaned if "*" in pattern]
+    wild = [
+        ".*".join(re.escape(part) for part in pattern.split("*"))
+        for pattern in cleaned
+        if "*" in pattern
+    ]
     blocked = pl.col("address").is_in(plain)
     return blocked | pl.col("address").str.contains(f"^(?:{'|'.join(wild)})$") if wild else blocked

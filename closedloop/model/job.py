@@ -1,8 +1,8 @@
 """A job: what to do, for which client, and when."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, model_validator
 
 from closedloop.model.strict import Strict
 
@@ -46,6 +46,7 @@ class ProductData(Selection):
 class SendJob(Strict):
     """Select recipients and send them one mailing: one wave for each slot of the schedule."""
 
+    name: str
     kind: Literal["send"]
     client: str
     description: str = ""
@@ -65,6 +66,7 @@ class PullJob(Strict):
     rows are rejected. Today's delivery is missed from `expected_by` (client's local time) on.
     """
 
+    name: str
     kind: Literal["pull"]
     client: str
     description: str = ""
@@ -73,9 +75,3 @@ class PullJob(Strict):
     reject_limit: float = Field(default=0.05, ge=0, le=1)
     reject_floor: int = Field(default=100, ge=0)
     expected_by: str = Field(default="12:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
-
-
-Job = Annotated[SendJob | PullJob, Field(discriminator="kind")]
-
-JOB: TypeAdapter[SendJob | PullJob] = TypeAdapter(Job)
-"""Reads any kind of job."""

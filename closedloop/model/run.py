@@ -15,7 +15,6 @@ class FileStatus(StrEnum):
     LOADED = "loaded"
     RESTATED = "restated"
     RELOADED = "reloaded"
-    WAITING = "waiting"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
 

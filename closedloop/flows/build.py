@@ -1,0 +1,112 @@
+"""The files of a wave: rows selected, suppressed, and written into the outbox."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from polars import DataFrame, Series, concat
+
+from closedloop.core.recipients import (
+    column_disagreements,
+    decide,
+    dropped,
+    fit,
+    head,
+    lines,
+    masked,
+)
+from closedloop.errors import ProjectError
+from closedloop.flows.ports import Ports
+from closedloop.model.job import Selection
+from closedloop.model.table import Schema
+from closedloop.spool import Spool
+from closedloop.state import OutboxFile
+
+PREVIEW_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What goes into one file: from where, in which layout, under which consent; `fills` by filled column."""
+
+    client: str
+    job: str
+    selection: Selection
+    schema: Schema
+    consent: str | None
+    fills: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A written file, or what it would hold: `selected = written + sum(dropped)`."""
+
+    selected: int
+    written: int
+    dropped: dict[str, int]
+    size: int = 0
+    sha256: str = ""
+    preview: tuple[str, ...] = ()
+
+
+def build(wanted: Wanted, path: Path, ports: Ports) -> Built:
+    """Select, suppress and write one file to `path`; memory holds addresses and reasons, never all rows."""
+    with Spool(path.with_name(f"{wanted.job}.{wanted.schema.name}.spool")) as spool:
+        reasons = _decide(wanted, spool, ports)
+        with OutboxFile(path) as out:
+            out.write(head(wanted.schema))
+            for rows in _kept(spool, reasons):
+                out.write(lines(rows, wanted.schema, wanted.fills))
+    return Built(len(reasons), reasons.null_count(), dropped(reasons), out.size, out.sha256)
+
+
+def preview(wanted: Wanted, path: Path, ports: Ports) -> Built:
+    """Select and suppress, write no file; return the counts and the first lines, masked."""
+    with Spool(path.with_name(f"{wanted.job}.{wanted.schema.name}.spool")) as spool:
+        reasons = _decide(wanted, spool, ports)
+        first = next(
+            (rows.head(PREVIEW_LINES) for rows in _kept(spool, reasons) if len(rows)), None
+        )
+    shown = (
+        []
+        if first is None
+        else lines(masked(first, wanted.schema), wanted.schema, wanted.fills).decode().splitlines()
+    )
+    return Built(len(reasons), reasons.null_count(), dropped(reasons), preview=tuple(shown))
+
+
+def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:
+    """Spool the selected rows; return for each why it is dropped, or null."""
+    addresses, reasons = [], []
+    progress = ports.watch(f"select for {wanted.job}")
+    for batch in ports.rows(wanted.selection):
+        _refuse_other_columns(batch, wanted)
+        fitted = fit(batch, wanted.schema, wanted.consent)
+        spool.append(fitted.rows)
+        addresses.append(fitted.address)
+        reasons.append(fitted.reason)
+        progress(sum(map(len, addresses)), 0)
+    if wanted.consent is None:
+        return concat(reasons)
+    return decide(
+        concat(addresses),
+        concat(reasons),
+        ports.warehouse.suppressed(wanted.client),
+        ports.blocklist,
+    )
+
+
+def _kept(spool: Spool, reasons: Series) -> Iterator[DataFrame]:
+    """Yield the rows that are written, batch by batch."""
+    done = 0
+    for rows in spool.batches():
+        yield rows.filter(reasons.slice(done, len(rows)).is_null())
+        done += len(rows)
+
+
+def _refuse_other_columns(batch: DataFrame, wanted: Wanted) -> None:
+    wrong = column_disagreements(batch.columns, wanted.schema)
+    if wrong:
+        raise ProjectError(
+            "\n".join(f"jobs/{wanted.job}.toml: selection: {sentence}" for sentence in wrong)
+        )

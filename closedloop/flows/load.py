@@ -1,0 +1,103 @@
+"""One landed file: checked as a stream, and loaded in one transaction with its ledger row."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from closedloop.core.parse import Block, read
+from closedloop.core.validate import Checked, check
+from closedloop.errors import FileRefused
+from closedloop.flows.ports import Ports
+from closedloop.model.file import Counts, FileIdentity, Load
+from closedloop.model.job import PullJob
+from closedloop.model.table import Schema
+from closedloop.state import QuarantineFile
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A whole file in the landing folder, and what it is."""
+
+    path: Path
+    identity: FileIdentity
+    schema: Schema
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of a file's records so far."""
+
+    counts: Counts = field(default_factory=Counts)
+    rejects: Counter[tuple[str, str]] = field(default_factory=Counter)
+    warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, block: Block, checked: Checked) -> None:
+        """Count one block."""
+        so_far = self.counts
+        self.counts = Counts(
+            loaded=so_far.loaded + checked.accepted.height,
+            quarantined=so_far.quarantined + checked.rejected_rows,
+            blank=so_far.blank + block.blank,
+            header=so_far.header + block.header,
+        )
+        self.rejects.update((row.column, row.rule) for row in checked.rejected)
+        self.warnings.update(checked.warnings)
+
+    def refusal(self, job: PullJob) -> str | None:
+        """Say why the file fails as a whole, or None."""
+        bad, rows = self.counts.quarantined, self.counts.loaded + self.counts.quarantined
+        if bad <= job.reject_floor or bad <= job.reject_limit * rows:
+            return None
+        (column, rule), often = self.rejects.most_common(1)[0]
+        where = f"column '{column}': {rule}" if column else rule
+        return (
+            f"{bad:,} of {rows:,} rows rejected, more than reject_limit = {job.reject_limit:g} allows; "
+            f"most often ({often:,}): {where}. Nothing of the file was loaded"
+        )
+
+    def by_rule(self) -> tuple[tuple[str, str, int], ...]:
+        """Return (column, rule, rows), most frequent first."""
+        return tuple((column, rule, rows) for (column, rule), rows in self.rejects.most_common())
+
+    def warned(self) -> tuple[str, ...]:
+        """Return a sentence for each warning."""
+        return tuple(
+            f"column '{column}': {rows:,} values {rule}"
+            for (column, rule), rows in self.warnings.items()
+        )
+
+
+def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tally, Path | None]:
+    """Check and load a landed file; return the counts and where its rejected rows lie, if any.
+
+    The rejected rows are on disk before the load is committed. Raises `FileRefused`, with nothing loaded and the
+    rejected rows kept, where the file fails as a whole.
+    """
+    identity, tally = landed.identity, Tally()
+    kept = ports.state.quarantine(identity)
+    with (
+        QuarantineFile(kept) as quarantine,
+        ports.warehouse.loading(identity, landed.schema) as loading,
+    ):
+        for block, checked in _checked(landed, ports):
+            tally.add(block, checked)
+            loading.append(checked.accepted)
+            quarantine.write((row.line, row.column, row.rule, row.raw) for row in checked.rejected)
+        place = quarantine.keep()
+        if refusal := tally.refusal(job):
+            raise FileRefused(
+                f"{identity.name}: {refusal}; the rejected rows are in {ports.state.shown(kept)}"
+            )
+        loading.commit(tally.counts, tally.by_rule(), now)
+    ports.ledger.put_load(Load(identity, tally.counts, now))
+    return tally, place
+
+
+def _checked(landed: Landed, ports: Ports) -> Iterator[tuple[Block, Checked]]:
+    progress = ports.watch(f"load {landed.identity.name}")
+    with landed.path.open("rb") as stream:
+        for block in read(stream, landed.schema):
+            yield block, check(block, landed.schema, ports.client.zone)
+            progress(stream.tell(), landed.identity.size)

@@ -1,0 +1,34 @@
+"""What a flow is given: the outside worlds, the project's facts, and someone to show progress to."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from polars import DataFrame
+
+from closedloop.ledger import Ledger
+from closedloop.model.job import Selection
+from closedloop.model.settings import Client
+from closedloop.model.table import Schema
+from closedloop.remote.base import Progress, Remote
+from closedloop.state import StateFolder
+from closedloop.warehouse.base import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The edges of one run of one job.
+
+    `responses` are the schemas of all tables in the warehouse, `blocklist` patterns of addresses. `rows` yields the
+    rows of a selection. `watch` gives, for a title, someone to tell how far a
+    long act has come.
+    """
+
+    client: Client
+    remote: Remote
+    warehouse: Warehouse
+    ledger: Ledger
+    state: StateFolder
+    responses: list[Schema]
+    blocklist: list[str]
+    rows: Callable[[Selection], Iterator[DataFrame]]
+    watch: Callable[[str], Progress]

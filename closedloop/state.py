@@ -1,0 +1,237 @@
+"""The state folder: what was fetched, rejected, archived, written and sent, as files of the owner's only."""
+
+import csv
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, TextIO
+
+from closedloop.errors import ClosedLoopError
+from closedloop.model.file import FileIdentity
+
+CHUNK = 1 << 20
+
+
+class StateFolder:
+    """Where files of this side lie, under one root.
+
+    `outbox` subscriber files until they are published, `sent` their copies, `landing` response files until they
+    are loaded, `archive` their copies, `quarantine` rejected rows. Every file appears under its name whole or not at all.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def landing(self, client: str, name: str) -> Path:
+        """Return where a response file waits to be loaded."""
+        return self._folder("landing", client) / name
+
+    def landed(self, client: str) -> list[Path]:
+        """Return what waits in the landing folder, whole files only."""
+        return sorted(
+            path for path in self._folder("landing", client).iterdir() if path.suffix != ".part"
+        )
+
+    def outbox(self, client: str, name: str) -> Path:
+        """Return where a file to be published is written."""
+        return self._folder("outbox", client) / name
+
+    def products(self, client: str, stamp: int, name: str) -> Path:
+        """Return where the product data of a wave is written."""
+        return self._folder("outbox", client, f"{stamp}_products") / name
+
+    def products_of(self, client: str, stamp: int) -> list[Path]:
+        """Return the product data that waits to be published with a wave."""
+        return sorted(self._folder("outbox", client).glob(f"{stamp}_products/*.csv"))
+
+    def clear_outbox(self, client: str, stamp: int, name: str) -> None:
+        """Remove what was written for a wave."""
+        self.outbox(client, name).unlink(missing_ok=True)
+        shutil.rmtree(self._folder("outbox", client) / f"{stamp}_products", ignore_errors=True)
+
+    def sent(self, client: str, name: str) -> Path:
+        """Return where the copy of a published file is kept."""
+        return self._folder("sent", client) / f"{name}.zst"
+
+    def archived(self, file: FileIdentity) -> Path:
+        """Return where the copy of one content of a response file is kept."""
+        return (
+            self._folder("archive", file.client, f"{file.day:%Y}", f"{file.day:%m}")
+            / f"{file.name}.{file.sha256[:8]}.zst"
+        )
+
+    def quarantine(self, file: FileIdentity) -> Path:
+        """Return where the rejected rows of one content of a response file are kept."""
+        return self._folder("quarantine", file.client) / f"{file.name}.{file.sha256[:8]}.csv"
+
+    def lock(self, name: str) -> Path:
+        """Return the file whose lock says that `name` is being worked on."""
+        return self._folder("locks") / f"{name}.lock"
+
+    @property
+    def ledger(self) -> Path:
+        """Where the ledger lies."""
+        return self.root / "ledger.sqlite"
+
+    def shown(self, path: Path) -> str:
+        """Return a path as a person reads it, from the project's folder on."""
+        return str(path.relative_to(self.root.parent))
+
+    def _folder(self, *parts: str) -> Path:
+        folder = self.root.joinpath(*parts)
+        with speaking(folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+
+@contextmanager
+def speaking(path: Path) -> Iterator[None]:
+    """Turn what the disk says into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise ClosedLoopError(
+            f"{path}: {error.strerror or error}; check the free space and the rights of the state folder"
+        ) from error
+
+
+def private(path: Path) -> BinaryIO:
+    """Open a new file for writing that only its owner may read; an old one of the name is emptied."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+def settle(part: Path, path: Path) -> None:
+    """Give a finished file its name, on disk before this returns."""
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def pack(source: Path, target: Path) -> None:
+    """Compress `source` into `target` (zstd); `source` is removed once the copy is on disk."""
+    import zstandard
+
+    part = target.with_name(f"{target.name}.part")
+    with speaking(target):
+        with source.open("rb") as plain, private(part) as packed:
+            zstandard.ZstdCompressor(level=3).copy_stream(plain, packed, size=source.stat().st_size)
+            packed.flush()
+            os.fsync(packed.fileno())
+        settle(part, target)
+        source.unlink()
+
+
+def unpack(source: Path, target: Path) -> str:
+    """Decompress `source` into `target` and return the SHA-256 of its bytes."""
+    import zstandard
+
+    part = target.with_name(f"{target.name}.part")
+    digest = hashlib.sha256()
+    with speaking(target):
+        with source.open("rb") as packed, private(part) as plain:
+            for chunk in zstandard.ZstdDecompressor().read_to_iter(packed, write_size=CHUNK):
+                digest.update(chunk)
+                plain.write(chunk)
+        settle(part, target)
+    return digest.hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with speaking(path), path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class OutboxFile:
+    """A file being written: counts and hashes its bytes, and takes its name at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._part = path.with_name(f"{path.name}.part")
+        self._digest = hashlib.sha256()
+        with speaking(path):
+            self._stream = private(self._part)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written so far."""
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        """Add bytes."""
+        with speaking(self.path):
+            self._stream.write(data)
+        self._digest.update(data)
+        self.size += len(data)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with speaking(self.path):
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            if kind is None:
+                settle(self._part, self.path)
+            else:
+                self._part.unlink()
+
+
+class QuarantineFile:
+    """The rejected rows of one file: line, column, rule, raw text, as a CSV that spreadsheets open.
+
+    Nothing is written until there is a row. `keep` gives the file its name; without it nothing is left.
+    """
+
+    HEAD = ("line", "column", "rule", "raw")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._part = path.with_name(f"{path.name}.part")
+        self._rows = 0
+
+    def write(self, rejected: Iterable[tuple[int, str, str, str]]) -> None:
+        """Add rejected rows, one for each reason."""
+        with speaking(self._path), self._appending() as stream:
+            out = csv.writer(stream, delimiter=";", lineterminator="\n")
+            for row in rejected:
+                if not self._rows:
+                    out.writerow(self.HEAD)
+                out.writerow(row)
+                self._rows += 1
+
+    def keep(self) -> Path | None:
+        """Give the file its name and return it; None, and no file, if nothing was rejected."""
+        with speaking(self._path):
+            if not self._rows:
+                self._path.unlink(missing_ok=True)
+                return None
+            settle(self._part, self._path)
+        return self._path
+
+    def __enter__(self) -> Self:
+        self._part.unlink(missing_ok=True)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _appending(self) -> Iterator[TextIO]:
+        number = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as stream:
+            yield stream
