@@ -1,20 +1,33 @@
 """Real servers for every part: an OpenSSH `sshd` on this machine, with keys of its own."""
 
+import asyncio
+import math
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Self, TypeVar
 
+import asyncssh
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from closedloop.model.settings import Client
+from closedloop.remote.memory import MemoryRemote
+from closedloop.remote.sftp import SftpRemote
+
+T = TypeVar("T")
+
+MAGIC_WORDS = "open sesame"
 
 SSHD_CONFIG = """
 ListenAddress 127.0.0.1:{port}
@@ -81,6 +94,198 @@ def _await_start(server: "subprocess.Popen[bytes]", port: int, log: Path) -> Non
         time.sleep(0.02)
 
 
+class _Doorkeeper(asyncssh.SSHServer):
+    """Lets in who has the key, or the password "open sesame"; notes every try."""
+
+    def __init__(self, tries: list[str], guests: list[asyncssh.SSHServerConnection]) -> None:
+        self._tries = tries
+        self._guests = guests
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._guests.append(conn)
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self._tries.append(username)
+        return password == MAGIC_WORDS
+
+
+class OtherServer:
+    """An SFTP server on asyncssh, in a thread of its own: another implementation than OpenSSH's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.password_tries: list[str] = []
+        self._guests: list[asyncssh.SSHServerConnection] = []
+        self._folder = folder
+        self._host_key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+        self._user_key = write_key(Ed25519PrivateKey.generate(), folder / "user_key")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._listener = self._do(self._listen())
+        self.port = self._listener.get_port()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._do(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def client(self) -> Client:
+        """Return the client that may log in."""
+        return Client(
+            host="127.0.0.1",
+            port=self.port,
+            user="somebody",
+            key=str(self._folder / "user_key"),
+            host_keys=(self._host_key.export_public_key().decode().strip(),),
+        )
+
+    def _do(self, coroutine: Coroutine[object, object, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=20)
+
+    async def _listen(self) -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_factory=lambda: _Doorkeeper(self.password_tries, self._guests),
+            server_host_keys=[self._host_key],
+            authorized_client_keys=asyncssh.import_authorized_keys(self._user_key),
+            sftp_factory=True,
+        )
+
+    async def _stop(self) -> None:
+        self._listener.close()
+        await self._listener.wait_closed()
+        for guest in self._guests:
+            guest.abort()
+            await guest.wait_closed()
+        await asyncio.sleep(0.05)
+
+
+class Wire:
+    """A TCP connection in the middle that can be cut or fall silent. One server, many connections."""
+
+    def __init__(self, port: int) -> None:
+        self.port = 0
+        self.received = 0
+        self._target = port
+        self._left: float = math.inf
+        self._answers: float = math.inf
+        self._hush = False
+        self._silent = threading.Event()
+        self._ended = False
+        self._sockets: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+
+    def cut_after(self, received: int) -> None:
+        """Cut the connection once so many bytes more came from the server."""
+        self._left = received
+
+    def cut_after_answers(self, answers: int) -> None:
+        """Cut the connection in place of passing on the server's next answer but so many."""
+        self._answers = answers
+
+    def mend(self) -> None:
+        """Let everything through again, on new connections."""
+        self._left = self._answers = math.inf
+
+    def fall_silent(self) -> None:
+        """Hold everything back, in both directions, without a word."""
+        self._silent.set()
+
+    def fall_silent_after(self, received: int) -> None:
+        """Hold everything back once so many bytes more came from the server."""
+        self._left, self._hush = received, True
+
+    def __enter__(self) -> Self:
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port = self._door.getsockname()[1]
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._ended = True
+        self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
+        for one in self._sockets:
+            _hang_up(one)
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                ours, _ = self._door.accept()
+            except OSError:
+                return
+            theirs = socket.create_connection(("127.0.0.1", self._target))
+            self._sockets += [ours, theirs]
+            self._start(self._pass_up, ours, theirs)
+            self._start(self._pass_down, theirs, ours)
+
+    def _pass_up(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
+                self._wait_while_silent()
+                server.sendall(data)
+        _hang_up(client)
+        _hang_up(server)
+
+    def _pass_down(self, server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while data := server.recv(65536):
+                self._wait_while_silent()
+                if not self._may_pass(len(data)):
+                    break
+                client.sendall(data)
+                self.received += len(data)
+        _hang_up(client)
+        _hang_up(server)
+
+    def _may_pass(self, size: int) -> bool:
+        self._answers -= 1
+        self._left -= size
+        if self._left < 0 and self._hush:
+            self._silent.set()
+            self._wait_while_silent()
+        return self._left >= 0 and self._answers >= 0
+
+    def _wait_while_silent(self) -> None:
+        while self._silent.is_set() and not self._ended:
+            time.sleep(0.02)
+
+
+def _hang_up(one: socket.socket) -> None:
+    with suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OtherServer]:
+    """An SFTP server that is not OpenSSH's."""
+    with OtherServer(tmp_path_factory.mktemp("asyncssh")) as server:
+        yield server
+
+
+@pytest.fixture
+def wire(sshd: Client) -> Iterator[Wire]:
+    """A connection to sshd that can be cut or fall silent."""
+    with Wire(sshd.port) as middle:
+        yield middle
+
+
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """OpenSSH's sshd on 127.0.0.1, seen as the client that may log in to it; its whole disk is there."""
@@ -115,13 +320,71 @@ def _own_name() -> str:
 @pytest.fixture
 def client_on(sshd: Client) -> Callable[[Path], Client]:
     """Make a client of sshd whose folders incoming, outgoing, errors and logs lie below a folder."""
+    return lambda folder: with_folders(sshd, folder)
 
-    def make(folder: Path) -> Client:
-        places = ("incoming", "outgoing", "errors", "logs")
-        for place in places:
-            (folder / place).mkdir(parents=True, exist_ok=True)
-        incoming, outgoing, errors, logs = (str(folder / place) for place in places)
-        where = {"upload": incoming, "download": outgoing, "errors": errors, "logs": logs}
-        return sshd.model_copy(update=where)
 
-    return make
+def with_folders(client: Client, folder: Path) -> Client:
+    """Make the four folders of a client below a folder of this disk."""
+    fields = {"upload": "incoming", "download": "outgoing", "errors": "errors", "logs": "logs"}
+    for name in fields.values():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    return client.model_copy(update={key: str(folder / name) for key, name in fields.items()})
+
+
+class MemoryPlace:
+    """A remote in memory, with a folder in it, and how to put files there behind its back."""
+
+    folder = "/outgoing"
+
+    def __init__(self) -> None:
+        self.remote = MemoryRemote()
+
+    def put(self, name: str, content: bytes, modified: datetime) -> None:
+        """Place a file."""
+        self.remote.put(f"{self.folder}/{name}", content, modified)
+
+    def read(self, name: str) -> bytes:
+        """Return what a file holds."""
+        return self.remote.read(f"{self.folder}/{name}")
+
+
+class DiskPlace:
+    """A remote whose folder is also one of this disk."""
+
+    def __init__(self, client: Client, folder: str, disk: Path) -> None:
+        self.remote = SftpRemote(client, disk, os.environ.get)
+        self.folder = folder
+        self._disk = disk
+
+    def put(self, name: str, content: bytes, modified: datetime) -> None:
+        """Place a file."""
+        (self._disk / name).write_bytes(content)
+        os.utime(self._disk / name, (modified.timestamp(), modified.timestamp()))
+
+    def read(self, name: str) -> bytes:
+        """Return what a file holds."""
+        return (self._disk / name).read_bytes()
+
+
+def _openssh(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
+    return DiskPlace(request.getfixturevalue("sshd"), str(disk), disk)
+
+
+def _asyncssh(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
+    return DiskPlace(request.getfixturevalue("other_server").client(), str(disk), disk)
+
+
+# A further server joins the conformance suite by a line here.
+PLACES = {"openssh": _openssh, "asyncssh": _asyncssh}
+
+
+@pytest.fixture(params=["memory", *PLACES])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MemoryPlace | DiskPlace]:
+    """Each kind of remote in turn, with an empty folder."""
+    if request.param == "memory":
+        yield MemoryPlace()
+        return
+    disk = tmp_path / "remote"
+    disk.mkdir()
+    with (there := PLACES[request.param](request, disk)).remote:
+        yield there
