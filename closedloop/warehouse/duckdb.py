@@ -1,0 +1,261 @@
+"""The warehouse in one DuckDB file."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import polars as pl
+
+from closedloop.errors import ProjectError, WarehouseError
+from closedloop.model.file import FileIdentity, Load
+from closedloop.model.settings import Suppression
+from closedloop.model.table import Column, Schema
+from closedloop.model.wave import Wave
+from closedloop.warehouse.duckdb_loading import DuckDBLoading
+from closedloop.warehouse.duckdb_query import query_batches
+from closedloop.warehouse.rows import load_of, wave_row
+from closedloop.warehouse.session import Opening, connect, owner_only, release, speaking, spoken
+from closedloop.warehouse.tables import change, quoted, raw_name, refuse_taken_names
+from closedloop.warehouse.views import View, fingerprint, text_of, views
+
+if TYPE_CHECKING:
+    import duckdb
+
+VERSION = 1
+"""The version of sql/tables.sql."""
+
+SOURCE_WAIT_SECONDS = 60
+"""How long a selection waits for another DuckDB file that is being written."""
+
+
+class DuckDBWarehouse:
+    """A `Warehouse` in one file, for one process at a time.
+
+    The file is opened by the first call and let go by `close`. With `read_only` it must be there already, and
+    the bounce limits are those it was last opened with.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        lock_wait_seconds: float,
+        suppression: Suppression,
+        *,
+        read_only: bool = False,
+        memory_limit: str = "512MB",
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._opening = Opening(path, lock_wait_seconds, read_only, memory_limit, sleep)
+        self._suppression = suppression
+        self._schemas: dict[str, Schema] = {}
+        self._connected: duckdb.DuckDBPyConnection | None = None
+        self._reading: list[duckdb.DuckDBPyConnection] = []
+
+    def prepare(self, schemas: Sequence[Schema]) -> list[str]:
+        """Create what is missing; the contract is in `Warehouse`."""
+        for schema in schemas:
+            refuse_taken_names(schema)
+        with self._transaction("can't be prepared") as connection:
+            changes = [change(schema, self._columns(raw_name(schema.name))) for schema in schemas]
+            for statement in (text for each in changes for text in each.statements):
+                connection.execute(statement)
+            self._write_views(connection, schemas)
+        self._schemas = {schema.name: schema for schema in schemas}
+        return [sentence for each in changes for sentence in each.sentences]
+
+    def loads(self, client: str) -> list[Load]:
+        """Return the committed loads of a client, by file name."""
+        rejects: dict[int, list[tuple[str, str, int]]] = {}
+        for row in self.rows('SELECT * FROM rejects ORDER BY load_id, column_name, rule, "rows"'):
+            rejects.setdefault(row["load_id"], []).append(
+                (row["column_name"], row["rule"], row["rows"])
+            )
+        found = self.rows("SELECT * FROM loads WHERE client = ? ORDER BY file", [client])
+        return [load_of(row, rejects.get(row["load_id"], [])) for row in found]
+
+    @contextlib.contextmanager
+    def loading(self, file: FileIdentity, schema: Schema) -> Iterator[DuckDBLoading]:
+        """Open a transaction that replaces whatever was loaded under this client and file name."""
+        load = DuckDBLoading(self._connection(), self._opening, file, schema)
+        try:
+            load.begin()
+            yield load
+        finally:
+            if not load.committed:
+                load.roll_back()
+
+    def unresolved(self, client: str, names: Sequence[str]) -> list[tuple[str, str, int]]:
+        """Return (file, column, rows) for each reference of these loaded files that points at nothing yet."""
+        found = []
+        for schema in self._schemas.values():
+            for column in schema.columns.values():
+                found += self._lost(client, names, schema, column)
+        return sorted(found)
+
+    def suppressed(self, client: str) -> pl.DataFrame:
+        """Return who must not be mailed, once each, as the platform wrote them."""
+        with speaking(
+            self._opening, "can't say who is suppressed (prepare it with all eight schemas)"
+        ):
+            found = pl.DataFrame(self._connection().sql(text_of("suppressed"), params=[client]))
+        # SQL and Polars differ in some letters' lower case: rows that are one address here become one row.
+        address = pl.col("recipient").str.strip_chars().str.to_lowercase()
+        found = found.sort(["reason", "recipient"], descending=[True, False])
+        return found.filter(address.is_first_distinct()).sort("recipient")
+
+    def record_waves(self, waves: Sequence[Wave]) -> None:
+        """Make the table of our waves equal to these, wave by wave."""
+        known = {tuple(row.values()) for row in self.rows("SELECT * FROM sent_waves")}
+        changed = [row for row in map(wave_row, waves) if tuple(row) not in known]
+        if not changed:
+            return
+        with self._transaction("can't take in the waves") as connection:
+            for row in changed:
+                connection.execute(
+                    "DELETE FROM sent_waves WHERE client = ? AND wave_id = ?", row[:2]
+                )
+                marks = ", ".join("?" * len(row))
+                connection.execute(f"INSERT INTO sent_waves VALUES ({marks})", row)
+
+    def select(self, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
+        """Run one query of the user's and yield its rows in batches."""
+        cursor = self._connection().cursor()
+        self._reading.append(cursor)
+        try:
+            yield from query_batches(cursor, self._opening, sql, batch_rows)
+        finally:
+            self._reading.remove(cursor)
+            cursor.close()
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Return the rows of a query of ours; times are UTC without a zone."""
+        with speaking(self._opening, "can't answer"):
+            found = self._connection().execute(sql, list(parameters))
+            names = [str(column[0]) for column in found.description or []]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def close(self) -> None:
+        """Let others in."""
+        if self._connected is None:
+            return
+        release(self._opening, [*self._reading, self._connected])
+        self._connected = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _connection(self) -> "duckdb.DuckDBPyConnection":
+        if self._connected is None:
+            self._connected = connect(self._opening)
+            if not self._opening.read_only:
+                self._make_ready_or_let_go()
+        return self._connected
+
+    def _make_ready_or_let_go(self) -> None:
+        try:
+            self._make_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def _make_ready(self) -> None:
+        """Create the warehouse's own tables, and note the bounce limits for the views."""
+        limits = (self._suppression.hard_bounces, self._suppression.soft_bounces)
+        with self._transaction("can't be set up") as connection:
+            if not self._columns("schema_version"):
+                connection.execute(text_of("tables"))
+                connection.execute("INSERT INTO schema_version VALUES (?, NULL)", [VERSION])
+            ((version,),) = connection.execute("SELECT version FROM schema_version").fetchall()
+            if version > VERSION:
+                raise WarehouseError(
+                    f"the warehouse {self._opening.path} was made by a newer closedloop; install that version"
+                )
+            if connection.execute("SELECT hard, soft FROM bounce_limits").fetchall() != [limits]:
+                connection.execute("DELETE FROM bounce_limits")
+                connection.execute("INSERT INTO bounce_limits VALUES (?, ?)", limits)
+
+    @contextlib.contextmanager
+    def _transaction(self, failure: str) -> Iterator["duckdb.DuckDBPyConnection"]:
+        with speaking(self._opening, failure), owner_only():
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(WarehouseError), speaking(self._opening, failure):
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _columns(self, table: str) -> dict[str, str]:
+        found = self.rows(
+            "SELECT column_name, data_type FROM information_schema.columns "
+            "WHERE table_catalog = current_database() AND table_schema = 'main' AND table_name = ?",
+            [table],
+        )
+        return {row["column_name"]: row["data_type"] for row in found}
+
+    def _write_views(
+        self, connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema]
+    ) -> None:
+        wanted = views(schemas)
+        mark = fingerprint(wanted)
+        if connection.execute("SELECT views FROM schema_version").fetchall() == [(mark,)]:
+            return
+        for view in wanted:
+            self._write_view(connection, view)
+        connection.execute("UPDATE schema_version SET views = ?", [mark])
+
+    def _write_view(self, connection: "duckdb.DuckDBPyConnection", view: View) -> None:
+        import duckdb
+
+        try:
+            connection.execute(f"CREATE OR REPLACE VIEW {quoted(view.name)} AS {view.query}")
+        except duckdb.ProgrammingError as error:
+            raise ProjectError(
+                f"the view '{view.name}' does not find what it reads: {spoken(error)} "
+                f"Keep the shipped names of schemas and columns; you may add columns of your own"
+            ) from error
+
+    def _lost(
+        self, client: str, names: Sequence[str], schema: Schema, column: Column
+    ) -> list[tuple[str, str, int]]:
+        table, _, target = (column.references or "").partition(".")
+        if not names or table not in self._schemas:
+            return []
+        found = self.rows(
+            f"""
+            SELECT l.file, count(*) AS lost
+            FROM {quoted(raw_name(schema.name))} r
+            JOIN loads l ON l.load_id = r.load_id
+            WHERE l.client = ? AND l.file IN ({", ".join("?" * len(names))})
+                AND r.{quoted(column.name)} IS NOT NULL
+                AND NOT EXISTS (
+                    SELECT 1 FROM {quoted(raw_name(table))} t JOIN loads tl ON tl.load_id = t.load_id
+                    WHERE tl.client = ? AND t.{quoted(target)} = r.{quoted(column.name)}
+                )
+            GROUP BY l.file
+            """,
+            [client, *names, client],
+        )
+        return [(row["file"], column.name, row["lost"]) for row in found]
+
+
+def select_from(path: Path, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
+    """Run one query on another DuckDB file, read only, and yield its rows in batches.
+
+    Raises `ProjectError` if there is no such file or the query is wrong, `WarehouseBusy` if another process writes to it.
+    """
+    if not path.is_file():
+        raise ProjectError(f"selection: there is no DuckDB file at {path}; correct 'from'")
+    opening = Opening(path, lock_wait_seconds=SOURCE_WAIT_SECONDS, read_only=True)
+    connection = connect(opening)
+    try:
+        yield from query_batches(connection, opening, sql, batch_rows)
+    finally:
+        release(opening, [connection])

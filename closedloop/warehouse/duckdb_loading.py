@@ -1,0 +1,124 @@
+"""One load into a DuckDB warehouse: a transaction that replaces the rows of one file."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from closedloop.errors import WarehouseError
+from closedloop.model.file import Counts, FileIdentity
+from closedloop.model.table import Schema
+from closedloop.warehouse.rows import load_row
+from closedloop.warehouse.session import Opening, owner_only, speaking
+from closedloop.warehouse.tables import column_list, quoted, raw_name
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import duckdb
+
+FLUSH_ROWS = 250_000
+FLUSH_BYTES = 64 * 1024 * 1024
+
+
+class Arriving:
+    """A frame that DuckDB can read without pyarrow: it shows its Arrow stream and nothing else."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the frame's rows as an Arrow stream."""
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
+class DuckDBLoading:
+    """A `Loading`; whoever opened the transaction rolls it back unless `committed`.
+
+    Small frames gather until an insert is worth its overhead.
+    """
+
+    def __init__(
+        self,
+        connection: "duckdb.DuckDBPyConnection",
+        opening: Opening,
+        file: FileIdentity,
+        schema: Schema,
+    ) -> None:
+        self.committed = False
+        self._connection = connection
+        self._opening = opening
+        self._file = file
+        self._schema = schema
+        self._waiting: list[pl.DataFrame] = []
+        self._load_id = 0
+
+    def begin(self) -> None:
+        """Open the transaction and take out what was loaded under this client and file name."""
+        with self._speaking():
+            self._connection.execute("BEGIN")
+            self._remove_earlier()
+            found = self._connection.execute("SELECT coalesce(max(load_id), 0) + 1 FROM loads")
+            (self._load_id,) = found.fetchall()[0]
+
+    def append(self, rows: pl.DataFrame) -> None:
+        """Add accepted rows."""
+        self._waiting.append(rows)
+        if (
+            sum(frame.height for frame in self._waiting) >= FLUSH_ROWS
+            or sum(frame.estimated_size() for frame in self._waiting) >= FLUSH_BYTES
+        ):
+            self._flush()
+
+    def commit(
+        self, counts: Counts, rejects: Sequence[tuple[str, str, int]], loaded_at: "datetime"
+    ) -> None:
+        """Make the rows and their ledger row visible together."""
+        self._flush()
+        with self._speaking(), owner_only():
+            row = load_row(self._load_id, self._file, counts, loaded_at)
+            self._connection.execute(f"INSERT INTO loads VALUES ({', '.join('?' * len(row))})", row)
+            for column, rule, rows in rejects:
+                self._connection.execute(
+                    "INSERT INTO rejects VALUES (?, ?, ?, ?)", [self._load_id, column, rule, rows]
+                )
+            self._connection.execute("COMMIT")
+        self.committed = True
+
+    def roll_back(self) -> None:
+        """Leave the warehouse as it was."""
+        self._waiting.clear()
+        # A broken connection has lost the transaction already, and its first error tells more.
+        with contextlib.suppress(WarehouseError), self._speaking():
+            self._connection.execute("ROLLBACK")
+
+    def _speaking(self) -> contextlib.AbstractContextManager[None]:
+        return speaking(self._opening, f"refuses {self._file.name}")
+
+    def _remove_earlier(self) -> None:
+        found = self._connection.execute(
+            "SELECT load_id, schema_name FROM loads WHERE client = ? AND file = ?",
+            [self._file.client, self._file.name],
+        )
+        for load_id, schema in found.fetchall():
+            for table in (raw_name(schema), "rejects", "loads"):
+                self._connection.execute(
+                    f"DELETE FROM {quoted(table)} WHERE load_id = ?", [load_id]
+                )
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        columns = column_list(self._schema)
+        rows = Arriving(pl.concat(self._waiting))
+        self._waiting.clear()
+        with self._speaking():
+            self._connection.register("arriving", rows)
+            try:
+                self._connection.execute(
+                    f"INSERT INTO {quoted(raw_name(self._schema.name))} (load_id, line, {columns}) "
+                    f"SELECT {self._load_id}, line, {columns} FROM arriving"
+                )
+            finally:
+                self._connection.unregister("arriving")

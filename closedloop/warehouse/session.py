@@ -1,0 +1,141 @@
+"""One connection to a DuckDB file: opened with patience, private to its owner, failing in our words."""
+
+import contextlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from closedloop.errors import ClosedLoopError, WarehouseBusy, WarehouseError
+
+if TYPE_CHECKING:
+    import duckdb
+
+OWNER_ONLY = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How to open a warehouse file: `lock_wait_seconds` is how long to wait for another process."""
+
+    path: Path
+    lock_wait_seconds: float
+    read_only: bool = False
+    memory_limit: str = "512MB"
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def spill(self) -> Path:
+        """Where queries larger than memory lie while they run."""
+        return self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+
+
+def connect(opening: Opening) -> "duckdb.DuckDBPyConnection":
+    """Open the file, made if it is missing; raises `WarehouseBusy` once the waiting is over."""
+    from tenacity import Retrying, retry_if_exception_type, wait_exponential
+
+    if opening.read_only and not opening.path.exists():
+        raise WarehouseError(
+            f"there is no warehouse at {opening.path} yet; the first pull makes it"
+        )
+    patiently = Retrying(
+        retry=retry_if_exception_type(WarehouseBusy),
+        wait=wait_exponential(multiplier=0.1, max=2),
+        stop=lambda state: state.idle_for >= opening.lock_wait_seconds,
+        sleep=opening.sleep,
+        reraise=True,
+    )
+    return patiently(_connect_once, opening)
+
+
+def _connect_once(opening: Opening) -> "duckdb.DuckDBPyConnection":
+    import duckdb
+
+    with speaking(opening, "can't be opened"), owner_only():
+        opening.path.parent.mkdir(parents=True, exist_ok=True)
+        # Extensions are never fetched: a warehouse asks nobody on the network.
+        connection = duckdb.connect(
+            opening.path,
+            read_only=opening.read_only,
+            config={
+                "memory_limit": opening.memory_limit,
+                "temp_directory": str(opening.spill),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        _make_room(opening)
+        return connection
+
+
+def _make_room(opening: Opening) -> None:
+    """Make a private folder for large queries; take away what a killed process left in its own."""
+    if not opening.read_only:
+        # Whoever writes is alone, so no folder but ours can be in use.
+        for folder in opening.path.parent.glob(f"{opening.path.name}.*.tmp"):
+            shutil.rmtree(folder, ignore_errors=True)
+    try:
+        opening.spill.mkdir(exist_ok=True)
+    except PermissionError:
+        # Whoever only reads may have no right to write here; then only large queries fail.
+        if not opening.read_only:
+            raise
+
+
+def release(opening: Opening, connections: "Iterable[duckdb.DuckDBPyConnection]") -> None:
+    """Close connections, which lets other processes in, and take away the folder for large queries."""
+    with speaking(opening, "can't be closed"), owner_only():
+        for connection in connections:
+            connection.close()
+    with contextlib.suppress(OSError):
+        opening.spill.rmdir()
+
+
+@contextlib.contextmanager
+def owner_only() -> Iterator[None]:
+    """Let files made in this block be readable by their owner only."""
+    before = os.umask(OWNER_ONLY)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextlib.contextmanager
+def speaking(opening: Opening, failure: str) -> Iterator[None]:
+    """Turn what DuckDB and the file system raise into our errors; ours pass."""
+    import duckdb
+
+    try:
+        yield
+    except ClosedLoopError:
+        raise
+    except (duckdb.Error, OSError) as error:
+        # The original may quote a row: it must not reach an error file by way of the chain.
+        raise _ours(opening, failure, error) from None
+
+
+def _ours(opening: Opening, failure: str, error: Exception) -> ClosedLoopError:
+    text = str(error)
+    if "Could not set lock on file" in text:
+        holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
+        who = f" by process {holder[2]} ({Path(holder[1]).name})" if holder else ""
+        return WarehouseBusy(
+            f"the warehouse {opening.path} is held{who}, after {opening.lock_wait_seconds:g} s of waiting: another "
+            f"run, a DuckDB shell or a notebook; close it, or let the next run try again"
+        )
+    return WarehouseError(f"the warehouse {opening.path} {failure}: {spoken(error)}")
+
+
+def spoken(error: Exception) -> str:
+    """Return the first line of an error, without the values that a row may have put into it."""
+    import duckdb
+
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, duckdb.DataError | duckdb.IntegrityError):
+        line = re.sub(r"'.*'|\".*\"", "'...'", line)
+    return re.sub(r"\S*@\S*", "...", line)

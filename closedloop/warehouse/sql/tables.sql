@@ -1,0 +1,55 @@
+-- What the warehouse knows besides delivered rows. Times are UTC without a zone.
+
+CREATE TABLE schema_version (
+    version INTEGER NOT NULL,  -- of these tables
+    views   VARCHAR            -- fingerprint of the views, so that they are written only when they change
+);
+
+CREATE TABLE loads (
+    load_id     INTEGER   NOT NULL,
+    client      VARCHAR   NOT NULL,
+    schema_name VARCHAR   NOT NULL,
+    file        VARCHAR   NOT NULL,  -- one load for each client and file
+    day         DATE      NOT NULL,  -- the date in the file's name
+    size        BIGINT    NOT NULL,
+    modified    TIMESTAMP NOT NULL,
+    sha256      VARCHAR   NOT NULL,
+    records     BIGINT    NOT NULL,  -- loaded + quarantined + blank + header
+    loaded      BIGINT    NOT NULL,
+    quarantined BIGINT    NOT NULL,
+    blank       BIGINT    NOT NULL,
+    header      BIGINT    NOT NULL,
+    loaded_at   TIMESTAMP NOT NULL
+);
+
+CREATE TABLE rejects (
+    load_id     INTEGER NOT NULL,
+    column_name VARCHAR NOT NULL,  -- empty where the whole line is broken
+    rule        VARCHAR NOT NULL,
+    "rows"      BIGINT  NOT NULL
+);
+
+CREATE TABLE sent_waves (
+    client         VARCHAR   NOT NULL,
+    wave_id        BIGINT    NOT NULL,
+    job            VARCHAR   NOT NULL,
+    source_mailing BIGINT    NOT NULL,
+    file           VARCHAR   NOT NULL,
+    slot           TIMESTAMP,
+    test           BOOLEAN   NOT NULL,
+    state          VARCHAR   NOT NULL,
+    selected       BIGINT    NOT NULL,
+    written        BIGINT    NOT NULL,
+    dropped        VARCHAR   NOT NULL,  -- JSON: rows by reason
+    dropped_rows   BIGINT    NOT NULL,
+    size           BIGINT    NOT NULL,
+    sha256         VARCHAR   NOT NULL,
+    built_at       TIMESTAMP NOT NULL,
+    published_at   TIMESTAMP
+);
+
+-- One row: from how many bounces on an address is not mailed any more.
+CREATE TABLE bounce_limits (
+    hard INTEGER NOT NULL,
+    soft INTEGER NOT NULL
+);
