@@ -131,7 +131,8 @@ def lines(rows: pl.DataFrame, schema: Schema, fills: dict[str, int]) -> bytes:
         pl.lit(fills[column.filled], pl.Int64).alias(header) if column.filled else pl.col(header)
         for header, column in schema.columns.items()
     ]
-    return rows.select(order).write_csv(**_DIALECT, separator=schema.separator).encode()
+    text: str = rows.select(order).write_csv(**_DIALECT, separator=schema.separator)
+    return text.encode()
 
 
 def head(schema: Schema) -> bytes:

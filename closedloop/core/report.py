@@ -4,7 +4,14 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from closedloop.model.run import FileOutcome, FileStatus, MissingFile, PullResult, RunReport, SendResult
+from closedloop.model.run import (
+    FileOutcome,
+    FileStatus,
+    MissingFile,
+    PullResult,
+    RunReport,
+    SendResult,
+)
 
 
 def as_json(report: RunReport) -> str:
@@ -30,13 +37,24 @@ def troubles(report: RunReport) -> list[str]:
     """Return a sentence for everything that a person should act on; empty when all went well."""
     if isinstance(report.result, SendResult):
         return [_sent(report.result)] if report.exit_code else []
-    failed = [file for file in report.result.files if file.status in (FileStatus.REFUSED, FileStatus.UNREACHABLE)]
-    return [*(f"{file.name}: {file.status}: {file.detail}" for file in failed), *map(gap, report.result.missing)]
+    failed = [
+        file
+        for file in report.result.files
+        if file.status in (FileStatus.REFUSED, FileStatus.UNREACHABLE)
+    ]
+    return [
+        *(f"{file.name}: {file.status}: {file.detail}" for file in failed),
+        *map(gap, report.result.missing),
+    ]
 
 
 def gap(missing: MissingFile) -> str:
     """Return a missing file and how long it can still be fetched."""
-    left = "today is the last day" if missing.days_left <= 0 else f"{missing.days_left} days left to fetch it"
+    left = (
+        "today is the last day"
+        if missing.days_left <= 0
+        else f"{missing.days_left} days left to fetch it"
+    )
     return f"{missing.schema} of {missing.day:%Y-%m-%d} is missing: {left}"
 
 
@@ -53,30 +71,25 @@ def _pulled(result: PullResult) -> str:
         return "nothing new"
     loaded = sum(file.counts.loaded for file in result.files)
     rejected = sum(file.counts.quarantined for file in result.files)
-    failed = sum(file.status in (FileStatus.REFUSED, FileStatus.UNREACHABLE) for file in result.files)
+    failed = sum(
+        file.status in (FileStatus.REFUSED, FileStatus.UNREACHABLE) for file in result.files
+    )
     text = f"{len(result.files)} files, {loaded:,} rows, {rejected:,} rejected"
     return f"{text}, {failed} failed" if failed else text
 
 
 def _sent(result: SendResult) -> str:
+    if result.wave is None or result.outcome == "nobody to mail":
+        return "nobody is left to mail; nothing was sent"
     wave = result.wave
-    match result.outcome:
-        case "sent" if wave:
-            return f"wave {wave.wave_id} is on its way: {wave.written:,} recipients in {wave.file}"
-        case "already sent" if wave:
-            return f"wave {wave.wave_id} of this slot was already sent; --again sends another one on purpose"
-        case "nobody to mail":
-            return "nobody is left to mail; nothing was sent"
-        case "dry run" if wave:
-            return f"dry run: {wave.written:,} of {wave.selected:,} would be mailed; nothing was sent"
-        case _ if wave:
-            return (
-                f"wave {wave.wave_id}: it can't be known whether {wave.file} was taken by the platform: the answer to its rename "
-                "was lost and the file is gone. Nothing more is sent by this job. Ask the platform's support, or look in its "
-                "list of mailings, whether the wave was imported"
-            )
-        case _:
-            return result.outcome
+    return {
+        "sent": f"wave {wave.wave_id} is on its way: {wave.written:,} recipients in {wave.file}",
+        "already sent": f"wave {wave.wave_id} of this slot was already sent; --again sends another one on purpose",
+        "dry run": f"dry run: {wave.written:,} of {wave.selected:,} would be mailed; nothing was sent",
+        "unknown": f"wave {wave.wave_id}: it can't be known whether the platform took {wave.file}: the answer to its rename was "
+        "lost and the file is gone. This job sends nothing more. Ask the platform's support, or look at its list of mailings, "
+        "whether the wave was imported",
+    }[result.outcome]
 
 
 def _plain(value: Any) -> str:

@@ -38,6 +38,21 @@ def pull(
     return PullResult(tuple(outcomes), planned.missing, planned.ignored), notes
 
 
+def foresee(
+    job: PullJob, schemas: dict[str, Schema], ports: Ports, now: datetime
+) -> tuple[PullResult, Notes]:
+    """Say what a pull would take in, from the listing and the ledger; fetch and load nothing."""
+    days = window(now, ports.client.zone, ports.client.retention_days, job.expected_by)
+    planned = plan(
+        ports.remote.listing(ports.client.download), ports.ledger.files(job.client), schemas, days
+    )
+    notes = [
+        f"would take in {p.file.name} ({p.file.size:,} bytes{', restated' if p.known else ''})"
+        for p in planned.take
+    ]
+    return PullResult(missing=planned.missing, ignored=planned.ignored), notes
+
+
 def reload(
     job: PullJob, schemas: dict[str, Schema], ports: Ports, day: date, now: datetime
 ) -> tuple[PullResult, Notes]:

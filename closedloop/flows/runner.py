@@ -2,30 +2,58 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
 from closedloop.core.report import as_json
-from closedloop.errors import TryLater
-from closedloop.ledger import Ledger, Run
+from closedloop.errors import ProjectError, TryLater
+from closedloop.flows.ports import Ports
+from closedloop.flows.pull import foresee, pull, reload
+from closedloop.flows.send import Layouts, rehearse, send, send_test
+from closedloop.ledger import Run
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.run import PullResult, RunReport, SendResult
+from closedloop.model.table import Schema
 
-Act = Callable[[], tuple[PullResult | SendResult, list[str]]]
+Came = tuple[PullResult | SendResult, list[str]]
 
 
-def carry_out(job: SendJob | PullJob, act: Act, ledger: Ledger, clock: Callable[[], datetime]) -> RunReport:
-    """Do the act and write down what came of it, under one name for all runs that found nothing to do."""
+class Shelf(Protocol):
+    """Where a job finds its schemas."""
+
+    def incoming(self, job: PullJob) -> dict[str, Schema]:
+        """Return the schemas of the files that a pull takes in, by name."""
+        ...
+
+    def outgoing(self, client: str, schema: str) -> Schema:
+        """Return the schema of a file that is written."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asked for besides the job itself."""
+
+    day: date | None = None
+    dry_run: bool = False
+    again: bool = False
+    test: bool = False
+
+
+def carry_out(
+    job: SendJob | PullJob, shelf: Shelf, ports: Ports, wish: Wish, clock: Callable[[], datetime]
+) -> RunReport:
+    """Do the job and write down what came of it; runs that found nothing to do share one row."""
     started = clock()
-    result, notes = act()
-    idle = (isinstance(result, PullResult) and not result.files) or (
-        isinstance(result, SendResult) and result.outcome == "already sent"
-    )
-    run_id = f"{job.name}-idle" if idle else f"{job.name}-{started:%Y%m%dT%H%M%SZ}"
+    result, notes = _come_of(job, shelf, ports, wish, started)
+    run_id = f"{job.name}-idle" if _is_idle(result) else f"{job.name}-{started:%Y%m%dT%H%M%S%fZ}"
     report = RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))
-    ledger.put_run(Run(run_id, job.name, job.client, started, report.finished, report.exit_code, as_json(report)))
+    if not wish.dry_run:
+        ports.ledger.put_run(_row(report))
     return report
 
 
@@ -36,4 +64,57 @@ def alone(job: SendJob | PullJob, lock: Path) -> Iterator[None]:
         with FileLock(lock, timeout=0, mode=0o600):
             yield
     except Timeout:
-        raise TryLater(f"{job.name}: another run of this job is under way; nothing was done") from None
+        raise TryLater(
+            f"{job.name}: another run of this job is under way; nothing was done"
+        ) from None
+
+
+def _come_of(job: SendJob | PullJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -> Came:
+    match job:
+        case PullJob():
+            return _pull(job, shelf, ports, wish, now)
+        case SendJob():
+            return _send(job, shelf, ports, wish, now)
+
+
+def _pull(job: PullJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -> Came:
+    if wish.again or wish.test:
+        raise ProjectError(f"{job.name} is a pull job: --again and --test belong to send jobs")
+    schemas = shelf.incoming(job)
+    if wish.dry_run:
+        return foresee(job, schemas, ports, now)
+    if wish.day:
+        return reload(job, schemas, ports, wish.day, now)
+    return pull(job, schemas, ports, now)
+
+
+def _send(job: SendJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -> Came:
+    if wish.day:
+        raise ProjectError(f"{job.name} is a send job: --date belongs to pull jobs")
+    products = (
+        shelf.outgoing(job.client, job.product_data.schema_name) if job.product_data else None
+    )
+    layouts = Layouts(shelf.outgoing(job.client, job.schema_name), products)
+    if wish.dry_run:
+        return rehearse(job, layouts, ports, now, test=wish.test)
+    if wish.test:
+        return send_test(job, layouts, ports, now)
+    return send(job, layouts, ports, now, again=wish.again)
+
+
+def _is_idle(result: PullResult | SendResult) -> bool:
+    if isinstance(result, PullResult):
+        return not result.files
+    return result.outcome == "already sent"
+
+
+def _row(report: RunReport) -> Run:
+    return Run(
+        report.run_id,
+        report.job,
+        report.client,
+        report.started,
+        report.finished,
+        report.exit_code,
+        as_json(report),
+    )

@@ -1,0 +1,5 @@
+"""Make `python -m closedloop` the command."""
+
+from closedloop.cli import main
+
+main()

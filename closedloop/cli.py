@@ -1,0 +1,186 @@
+"""The command line: parse, call a flow, print, exit. The clock is read here."""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from closedloop import __version__
+from closedloop.errors import ClosedLoopError
+
+if TYPE_CHECKING:
+    from closedloop.project import Project
+
+EXIT_CODES = """\b
+Exit codes:
+  0   done, or nothing to do
+  1   some file or wave failed; the report says which
+  2   the command line or a project file is wrong; nothing was touched
+  69  the server or the warehouse can't be reached
+  70  a bug of ours, with a traceback
+  75  locked or waiting: try later
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Tells the time in UTC; a clock with a `start` began there when it was made."""
+
+    start: datetime | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        """Return the time, aware, in UTC."""
+        if self.start is None:
+            return datetime.now(UTC)
+        return self.start.astimezone(UTC) + timedelta(seconds=time.monotonic() - self.began)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every command is given: the project's folder and the clock."""
+
+    root: Path
+    clock: Clock = field(default_factory=Clock)
+    verbose: bool = False
+
+    def now(self) -> datetime:
+        """Return the time, aware, in UTC."""
+        return self.clock.now()
+
+    def project(self) -> "Project":
+        """Read the project."""
+        from closedloop.project import load_project
+
+        return load_project(self.root)
+
+
+class Moment(click.ParamType[datetime]):
+    """An ISO 8601 time; without an offset it is the machine's local time."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return an aware time in UTC."""
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except ValueError:
+            self.fail(
+                f"'{value}' is no time; write it as 2026-11-21T06:00 or 2026-11-21T06:00:00+01:00",
+                param,
+                ctx,
+            )
+
+
+class LateGroup(click.Group):
+    """A group whose commands live in modules that are imported when they are called."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._late: dict[str, tuple[str, str]] = {}
+
+    def late(self, name: str, module: str, attribute: str) -> None:
+        """Add a command by the place it is imported from."""
+        self._late[name] = (module, attribute)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
+        """Return all commands in the order they are taught."""
+        return list(ORDER)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in self._late:
+            return super().get_command(ctx, cmd_name)
+        from importlib import import_module
+
+        module, attribute = self._late[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+@click.group(
+    cls=LateGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="closedloop")
+@click.option(
+    "--project", "-p", "root", default=".", envvar="CLOSEDLOOP_PROJECT", show_default=True,
+    type=click.Path(file_okay=False, path_type=Path), help="The project's folder; $CLOSEDLOOP_PROJECT.",
+)  # fmt: skip
+@click.option(
+    "--now",
+    "start",
+    type=Moment(),
+    metavar="TIME",
+    help="Set the clock, for rehearsals: 2026-11-21T06:00.",
+)
+@click.option("--verbose", "-v", is_flag=True, help="Say what was done, off a terminal too.")
+@click.pass_context
+def cli(ctx: click.Context, root: Path, start: datetime | None, *, verbose: bool) -> None:
+    r"""Send newsletters through Optimizely Campaign and bring every reaction home.
+
+    \b
+    A first look, with nothing but this program:   closedloop demo
+    A project of your own:                         closedloop init shop
+    What cron starts:                              closedloop run pull_responses
+    """
+    import logging
+
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s"
+    )
+    logging.getLogger("closedloop").setLevel(logging.INFO if verbose else logging.ERROR)
+    ctx.obj = Setting(root.absolute(), Clock(start), verbose)
+
+
+ORDER = ("init", "check", "run", "status", "schedule", "emulate", "demo")
+for _name, _module in {
+    "init": "setup",
+    "check": "setup",
+    "schedule": "setup",
+    "run": "operate",
+    "status": "operate",
+}.items():
+    cli.late(_name, f"closedloop.commands.{_module}", _name)
+cli.late("emulate", "closedloop.emulator.command", "emulate")
+cli.late("demo", "closedloop.demo", "demo")
+
+
+def main() -> None:
+    """Entry point: the only place where an error becomes text and an exit code."""
+    sys.exit(outcome(lambda: cli.main(standalone_mode=False)))
+
+
+def outcome(act: Callable[[], Any]) -> int:
+    """Carry out a command line and return its exit code; errors are printed as sentences."""
+    try:
+        code = act()
+    except ClosedLoopError as error:
+        for line in str(error).splitlines():
+            click.echo(f"closedloop: {line}", err=True)
+        return error.exit_code
+    except (click.exceptions.Exit, click.Abort, click.ClickException) as error:
+        return _clicked(error)
+    except Exception:  # noqa: BLE001 whatever is not ours to foresee is our bug
+        traceback.print_exc()
+        click.echo(
+            "closedloop: this is a bug of closedloop; please report the lines above", err=True
+        )
+        return 70
+    return code if isinstance(code, int) else 0
+
+
+def _clicked(error: click.exceptions.Exit | click.Abort | click.ClickException) -> int:
+    if isinstance(error, click.Abort):
+        click.echo("closedloop: stopped", err=True)
+        return 130
+    if isinstance(error, click.ClickException):
+        error.show()
+    return error.exit_code

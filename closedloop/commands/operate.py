@@ -1,0 +1,105 @@
+"""The commands of every day: run and status."""
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from closedloop.cli import Setting
+
+if TYPE_CHECKING:
+    from closedloop.model.run import RunReport
+
+
+@click.command()
+@click.argument("job")
+@click.option(
+    "--dry-run", is_flag=True, help="Show what would be done; nothing is sent, fetched or loaded."
+)
+@click.option(
+    "--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="pull: take this day's files in again."
+)
+@click.option(
+    "--again", is_flag=True, help="send: send another wave in a slot that has had one, on purpose."
+)
+@click.option("--test", is_flag=True, help="send: send to the job's test recipients instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def run(
+    setting: Setting,
+    job: str,
+    day: datetime | None,
+    *,
+    dry_run: bool,
+    again: bool,
+    test: bool,
+    as_json: bool,
+) -> int:
+    r"""Carry out JOB, the name of a file in jobs/ without .toml.
+
+    A send job sends one wave in each slot of its schedule, however often it is started. A pull job takes in every
+    response file that is new. Both are silent where there is nothing to say and no terminal.
+
+    \b
+    closedloop run send_newsletter --dry-run           who would be mailed, who not and why
+    closedloop run send_newsletter --test              the same mailing, to the test recipients
+    closedloop run pull_responses                      what cron does
+    closedloop run pull_responses --date 2026-11-20    a day again, by hand
+    """
+    from closedloop.console import watching
+    from closedloop.edges import ports
+    from closedloop.flows.runner import Wish, alone, carry_out
+    from closedloop.state import StateFolder
+
+    project = setting.project()
+    chosen = project.job(job)
+    wish = Wish(day.date() if day else None, dry_run=dry_run, again=again, test=test)
+    with (
+        alone(chosen, StateFolder(project.state).lock(f"{chosen.client}.{chosen.name}")),
+        watching(shown=sys.stderr.isatty() and not as_json) as watch,
+        ports(project, chosen, watch) as given,
+    ):
+        report = carry_out(chosen, project, given, wish, setting.now)
+    _show(report, setting, as_json=as_json)
+    return report.exit_code
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
+@click.pass_obj
+def status(setting: Setting, *, as_json: bool) -> None:
+    """Show each job at a glance: its last run, its next slot, what is missing, what waits for a person.
+
+    Asks neither the server nor the warehouse.
+    """
+    import json
+
+    from closedloop.console import show_table
+    from closedloop.ledger import Ledger
+    from closedloop.state import StateFolder
+    from closedloop.status import JobStatus, glance
+
+    project = setting.project()
+    with Ledger(StateFolder(project.state).ledger) as ledger:
+        jobs = glance(project, ledger, setting.now())
+    if as_json:
+        click.echo(json.dumps([job.as_dict() for job in jobs], ensure_ascii=False))
+        return
+    show_table(JobStatus.HEAD, [job.as_row() for job in jobs])
+    for sentence in (sentence for job in jobs for sentence in job.sentences):
+        click.echo(sentence)
+
+
+def _show(report: "RunReport", setting: Setting, *, as_json: bool) -> None:
+    from closedloop.console import show_report
+    from closedloop.core.report import as_json as to_json
+    from closedloop.core.report import troubles
+
+    if as_json:
+        click.echo(to_json(report))
+    elif setting.verbose or sys.stdout.isatty():
+        show_report(report)
+    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+        for sentence in troubles(report):
+            click.echo(f"closedloop: {report.job}: {sentence}", err=True)

@@ -1,0 +1,122 @@
+"""The commands of the first hour: init, check, schedule."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from closedloop.cli import Setting
+from closedloop.errors import ProjectError
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--client", default="de", show_default=True, help="Your name for the client (Mandant)."
+)
+@click.option(
+    "--host", default="sftp.example.com", show_default=True, help="The platform's SFTP server."
+)
+@click.option("--port", default=22, show_default=True)
+@click.option("--user", default="r_example", show_default=True)
+@click.option(
+    "--key", default="keys/id_rsa", show_default=True, help="Private key, relative to FOLDER."
+)
+@click.option(
+    "--host-key",
+    "host_keys",
+    multiple=True,
+    help="The server's key, 'ssh-ed25519 AAAA...'; may be repeated.",
+)
+@click.option(
+    "--emulator", type=click.Path(file_okay=False, path_type=Path),
+    help="Speak to the platform emulator in this folder instead of a server ('closedloop emulate').",
+)  # fmt: skip
+def init(
+    folder: Path,
+    client: str,
+    host: str,
+    port: int,
+    user: str,
+    key: str,
+    host_keys: tuple[str, ...],
+    emulator: Path | None,
+) -> None:
+    r"""Write a new project into FOLDER: closedloop.toml, jobs/ and schemas/.
+
+    \b
+    closedloop init shop --host sftp.example.com --user r_shop --host-key "ssh-ed25519 AAAA..."
+    closedloop init shop --emulator platform        to rehearse on this machine
+    """
+    from closedloop.scaffold import client_section, write_project
+
+    if emulator:
+        section = _emulated(emulator)
+    else:
+        section = client_section(
+            client, host, port, user, key, host_keys or ("ssh-ed25519 AAAA...",)
+        )
+    for name in write_project(folder, client, section):
+        click.echo(f"wrote {folder / name}")
+    click.echo(
+        f"\nNext:\n"
+        f"  1. {folder}/closedloop.toml: the server, its key, your key\n"
+        f"  2. {folder}/jobs/send_newsletter.toml: source_mailing and your selection\n"
+        f"  3. closedloop --project {folder} check\n"
+        f"  4. closedloop --project {folder} run send_newsletter --dry-run"
+    )
+
+
+@click.command()
+@click.pass_obj
+def check(setting: Setting) -> None:
+    """Check closedloop.toml, jobs/ and schemas/, and hold them against each other.
+
+    Names every mistake with its file and key. Reads selections from files and from databases on this machine, to
+    see that they yield exactly the subscriber columns; asks no server.
+    """
+    from closedloop.rehearse import open_questions
+
+    project = setting.project()
+    questions = open_questions(project)
+    click.echo(
+        f"closedloop.toml with {_number(len(project.settings.clients), 'client')}, {_number(len(project.jobs), 'job')}, "
+        f"{_number(len(project.schemas), 'schema')}: they are sound and fit each other"
+    )
+    for question in questions:
+        click.echo(f"before the first run: {question}")
+
+
+@click.group()
+def schedule() -> None:
+    """Print what starts the jobs."""
+
+
+@schedule.command()
+@click.pass_obj
+def cron(setting: Setting) -> None:
+    r"""Print a crontab for all jobs that have a schedule.
+
+    \b
+    closedloop --project /srv/newsletter schedule cron | crontab -
+    """
+    from closedloop.core.crontab import crontab
+
+    project = setting.project()
+    zones = {name: client.zone for name, client in project.settings.clients.items()}
+    click.echo(
+        crontab(project.jobs, zones, str(Path(sys.argv[0]).absolute()), str(project.root)), nl=False
+    )
+
+
+def _emulated(folder: Path) -> str:
+    path = folder / "client.toml"
+    if not path.is_file():
+        raise ProjectError(
+            f"{path}: there is no emulator in '{folder}'; start it first: closedloop emulate {folder}"
+        )
+    return path.read_text(encoding="utf-8")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
