@@ -177,31 +177,25 @@ class Wire:
         self._target = port
         self._left: float = math.inf
         self._answers: float = math.inf
-        self._hush = False
+        self._silently = False
         self._silent = threading.Event()
         self._ended = False
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
 
-    def cut_after(self, received: int) -> None:
-        """Cut the connection once so many bytes more came from the server."""
-        self._left = received
-
-    def cut_after_answers(self, answers: int) -> None:
-        """Cut the connection in place of passing on the server's next answer but so many."""
-        self._answers = answers
+    def break_after(
+        self, received: float = math.inf, answers: float = math.inf, *, silently: bool = False
+    ) -> None:
+        """Break once so many bytes, or answers, more came from the server: cut, or hold all back."""
+        self._left, self._answers, self._silently = received, answers, silently
 
     def mend(self) -> None:
         """Let everything through again, on new connections."""
-        self._left = self._answers = math.inf
+        self.break_after()
 
     def fall_silent(self) -> None:
-        """Hold everything back, in both directions, without a word."""
+        """Hold everything back at once, in both directions."""
         self._silent.set()
-
-    def fall_silent_after(self, received: int) -> None:
-        """Hold everything back once so many bytes more came from the server."""
-        self._left, self._hush = received, True
 
     def __enter__(self) -> Self:
         self._door = socket.create_server(("127.0.0.1", 0))
@@ -256,10 +250,11 @@ class Wire:
     def _may_pass(self, size: int) -> bool:
         self._answers -= 1
         self._left -= size
-        if self._left < 0 and self._hush:
+        may = self._left >= 0 and self._answers >= 0
+        if not may and self._silently:
             self._silent.set()
             self._wait_while_silent()
-        return self._left >= 0 and self._answers >= 0
+        return may
 
     def _wait_while_silent(self) -> None:
         while self._silent.is_set() and not self._ended:

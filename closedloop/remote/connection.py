@@ -137,13 +137,16 @@ class Connection:
             )
 
     def _refused(self, error: paramiko.AuthenticationException) -> RemoteError:
-        field = "key" if self._access.client.key else "password_env"
+        # A server that hangs up may mean no; taking it for a fault of the line could lock the account.
+        did = "refused" if self._transport.is_active() else "hung up, which may mean no, on"
         offers = ""
         if isinstance(error, paramiko.BadAuthenticationType):
             offers = f" (it offers {', '.join(error.allowed_types)})"
+        setting = self._access.setting
         return RemoteError(
-            f"{self._access.peer} refused the log-in of '{self._access.client.user}'{offers}. It is not tried again, since "
-            f"accounts get locked; compare {self._access.setting('user')} and {self._access.setting(field)} with what the platform's support has"
+            f"{self._access.peer} {did} the log-in of '{self._access.client.user}'{offers}; it is not tried again, "
+            f"since accounts get locked. Compare {setting('user')} and "
+            f"{setting('key' if self._access.client.key else 'password_env')} with what the platform's support has"
         )
 
     def _open_channel(self) -> paramiko.Channel:
