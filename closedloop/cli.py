@@ -150,7 +150,7 @@ for _name, _module in {
 }.items():
     cli.late(_name, f"closedloop.commands.{_module}", _name)
 cli.late("emulate", "closedloop.emulator.command", "emulate")
-cli.late("demo", "closedloop.demo", "demo")
+cli.late("demo", "closedloop.demo.command", "demo")
 
 
 def main() -> None:
