@@ -193,7 +193,9 @@ class _Gathering:
             self._keep(self._grammar.quoted(record.fields), record.end)
             return
         raw = self._text[self.end : min(record.end, self.end + self._grammar.reach)]
-        self._broken.append(Broken(self.line, shown(raw), record.broken))
+        self._broken.append(
+            Broken(self.line, shown(raw)[: self._grammar.max_record], record.broken)
+        )
         self._go_on(record.end)
 
     def _keep(self, records: bytes, end: int) -> None:

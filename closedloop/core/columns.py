@@ -1,0 +1,146 @@
+"""What a column stores of a given text, and the rules its values keep to, by type.
+
+Expressions read the text as it was given under `given(name)` and what is stored of it under the names of
+`model.stored`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from closedloop.core.recipients import ADDRESS
+from closedloop.model.table import Column, ColumnType
+
+_WHOLE = "^-?[0-9]+$"
+_CONTROL = "[\x00-\x08\x0b\x0c\x0e-\x1f]"
+_DIGITS = {
+    "Y": "[0-9]{4}",
+    "S": "[0-5][0-9]",
+    **dict.fromkeys("mdHMy", "[0-9]{2}"),
+    "j": "[0-9]{3}",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Check:
+    """One rule about one column: `broken` is true where it is broken, null or false elsewhere."""
+
+    column: str
+    rule: str
+    broken: pl.Expr
+    severity: Literal["reject", "warn"] = "reject"
+
+
+def given(name: str) -> str:
+    """Return the name under which a column's text stands beside what is stored of it."""
+    return f"{name}:given"
+
+
+def stored_expressions(column: Column, zone: ZoneInfo) -> list[pl.Expr]:
+    """Return the expressions of the stored columns, null where the text can't be read."""
+    text = pl.col(given(column.name))
+    if column.type == "int64":
+        return [text.cast(pl.Int64, strict=False).alias(column.name)]
+    if column.type == "timestamp":
+        return _times(column, text, zone)
+    return [text.alias(column.name)]
+
+
+def checks(column: Column) -> list[Check]:
+    """Return the rules of a column in words; a null passes all but `missing`."""
+    text = pl.col(given(column.name))
+    missing = [] if column.nullable else [Check(column.name, "missing", text.is_null())]
+    return [*missing, *_BY_TYPE[column.type](column, text)]
+
+
+def _whole_number(column: Column, text: pl.Expr) -> list[Check]:
+    # Polars reads a leading plus sign; the interface does not have it.
+    odd = pl.when(pl.col(column.name).is_null() | text.str.starts_with("+")).then(text)
+    return [
+        Check(column.name, "not a whole number", ~odd.str.contains(_WHOLE)),
+        Check(column.name, "outside int64", odd.str.contains(_WHOLE)),
+    ]
+
+
+def _times(column: Column, text: pl.Expr, zone: ZoneInfo) -> list[pl.Expr]:
+    local = _local(column, text)
+    first, second = (
+        local.dt.replace_time_zone(zone.key, ambiguous=which, non_existent="null")
+        for which in ("earliest", "latest")
+    )
+    return [
+        first.dt.convert_time_zone("UTC").dt.replace_time_zone(None).alias(column.name),
+        text.alias(f"{column.name}_local"),
+        (first != second).alias(f"{column.name}_ambiguous"),
+    ]
+
+
+def _local(column: Column, text: pl.Expr) -> pl.Expr:
+    return text.str.to_datetime(
+        column.format, time_unit="us", strict=False, exact=True, cache=False
+    )
+
+
+def _timestamp(column: Column, text: pl.Expr) -> list[Check]:
+    stored = pl.col(column.name)
+    unread = pl.when(stored.is_null()).then(text)
+    local = _local(column, unread)
+    sample = pl.select(pl.datetime(2021, 1, 1, 12, 7, 55).dt.strftime(column.format)).item()
+    return [
+        Check(
+            column.name,
+            f"not a timestamp like {sample}",
+            ~_exact(column, text) | (unread.is_not_null() & local.is_null()),
+        ),
+        Check(column.name, "a local time that the clocks skip", local.is_not_null()),
+        Check(
+            column.name,
+            "outside the years 1 to 9999",
+            ~stored.dt.year().is_between(1, 9999),
+        ),
+    ]
+
+
+def _exact(column: Column, text: pl.Expr) -> pl.Expr:
+    """Whether a text is written as its format says, digit for digit: polars reads `2021-1- 1` as well."""
+    pieces = re.split("%(.)", column.format)
+    if {*pieces[1::2]} <= _DIGITS.keys():
+        digits = [_DIGITS[directive] for directive in pieces[1::2]]
+        literals = [re.escape(piece) for piece in pieces[::2]]
+        return text.str.contains(
+            f"^{''.join(map(''.join, zip(literals, [*digits, ''], strict=True)))}$"
+        )
+    return _local(column, text).dt.strftime(column.format) == text
+
+
+def _text(column: Column, text: pl.Expr) -> list[Check]:
+    control = Check(column.name, "holds a NUL or control character", text.str.contains(_CONTROL))
+    if column.max_length is None:
+        return [control]
+    rule = f"longer than {column.max_length} characters"
+    return [control, Check(column.name, rule, text.str.len_chars() > column.max_length)]
+
+
+def _email(column: Column, text: pl.Expr) -> list[Check]:
+    address = Check(column.name, "not an e-mail address", ~text.str.contains(ADDRESS))
+    return [*_text(column, text), address]
+
+
+def _enum(column: Column, text: pl.Expr) -> list[Check]:
+    unknown = pl.when(~text.is_in(column.values)).then(text)
+    rule = f"not one of {', '.join(column.values)}"
+    other = Check(column.name, rule, unknown.is_not_null(), column.unknown)
+    return [*_text(column, unknown), other]
+
+
+_BY_TYPE: dict[ColumnType, Callable[[Column, pl.Expr], list[Check]]] = {
+    "int64": _whole_number,
+    "timestamp": _timestamp,
+    "string": _text,
+    "email": _email,
+    "enum": _enum,
+}
