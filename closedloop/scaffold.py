@@ -1,5 +1,6 @@
 """A new project: the starter's jobs and schemas, and a commented closedloop.toml."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -40,6 +41,16 @@ retention_days = 14          # days that the server keeps response files
 
 IGNORED = "closedloop.toml\nkeys/\nvar/\n"
 
+CUSTOMERS = """\
+Email;Anrede;Vorname;Nachname
+anna.mueller@example.com;Frau;Anna;Müller
+ben.weiss@example.com;Herr;Ben;Weiß
+ANNA.MUELLER@example.com;Frau;Anna;Müller
+clara(at)example.com;Frau;Clara;Nowak
+david.oneill@example.org;Herr;David;O'Neill
+"""
+"""Five customers to rehearse with: one stands there twice, one has a bad address."""
+
 
 def starter() -> Path:
     """Return the folder that holds the starter's jobs/ and schemas/: in the wheel, or the repository itself."""
@@ -48,30 +59,38 @@ def starter() -> Path:
     return packaged if packaged.is_dir() else package.parent
 
 
-def write_project(root: Path, client: str, section: str) -> list[str]:
+def write_project(root: Path, client: str, section: str, *, rehearsal: bool) -> list[str]:
     """Write a new project and return the files written, relative to it; files that are there already are kept.
 
-    `section` is the text of `[clients.NAME]`. Raises `ProjectError`, with nothing written, if there is a closedloop.toml.
+    `section` is the text of `[clients.NAME]`. A `rehearsal` selects from a file of sample customers. Raises
+    `ProjectError`, with nothing written, if there is a closedloop.toml.
     """
     if (root / "closedloop.toml").exists():
         raise ProjectError(
             f"{root / 'closedloop.toml'}: there is a project already; nothing was written"
         )
-    written = []
+    sources = sorted([*starter().glob("jobs/*.toml"), *starter().glob("schemas/*.toml")])
+    texts = {
+        f"{path.parent.name}/{path.name}": path.read_text(encoding="utf-8") for path in sources
+    }
+    texts = {name: _adapted(text, client, rehearsal=rehearsal) for name, text in texts.items()}
+    if rehearsal:
+        texts["customers.csv"] = CUSTOMERS
+    texts |= {".gitignore": IGNORED, "closedloop.toml": SETTINGS.format(client=section)}
     try:
-        for source in sorted([*starter().glob("jobs/*.toml"), *starter().glob("schemas/*.toml")]):
-            text = source.read_text(encoding="utf-8").replace(
-                'client         = "de"', f'client         = "{client}"'
-            )
-            text = text.replace('client       = "de"', f'client       = "{client}"')
-            written += _write(root, f"{source.parent.name}/{source.name}", text)
-        written += _write(root, ".gitignore", IGNORED)
-        written += _write(root, "closedloop.toml", SETTINGS.format(client=section))
+        return [name for name, text in texts.items() if _write(root / name, text)]
     except OSError as error:
         raise ProjectError(
             f"{root}: the project can't be written: {error.strerror or error}"
         ) from error
-    return written
+
+
+def _adapted(text: str, client: str, *, rehearsal: bool) -> str:
+    """Fit a starter file to this project: its client, and the sample customers of a rehearsal."""
+    text = re.sub(r'^(client\s*=) "de"', rf'\1 "{client}"', text, flags=re.MULTILINE)
+    if rehearsal and "[selection]" in text:
+        return f'{text[: text.index("[selection]")]}[selection]\nfile = "customers.csv"\n'
+    return text
 
 
 def client_section(
@@ -84,12 +103,12 @@ def client_section(
     )
 
 
-def _write(root: Path, name: str, text: str) -> list[str]:
-    path = root / name
+def _write(path: Path, text: str) -> bool:
+    """Write a file that is not there yet; say whether it was."""
     if path.exists():
-        return []
+        return False
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
-    return [name]
+    return True

@@ -56,15 +56,23 @@ def init(
         section = client_section(
             client, host, port, user, key, host_keys or ("ssh-ed25519 AAAA...",)
         )
-    for name in write_project(folder, client, section):
+    for name in write_project(folder, client, section, rehearsal=emulator is not None):
         click.echo(f"wrote {folder / name}")
-    click.echo(
-        f"\nNext:\n"
-        f"  1. {folder}/closedloop.toml: the server, its key, your key\n"
-        f"  2. {folder}/jobs/send_newsletter.toml: source_mailing and your selection\n"
-        f"  3. closedloop --project {folder} check\n"
-        f"  4. closedloop --project {folder} run send_newsletter --dry-run"
-    )
+    click.echo("\nNext:")
+    for step in _next_steps(folder, rehearsal=emulator is not None):
+        click.echo(f"  {step}")
+
+
+def _next_steps(folder: Path, *, rehearsal: bool) -> list[str]:
+    call = f"closedloop --project {folder}"
+    rest = [f"{call} check", f"{call} run send_newsletter --dry-run"]
+    if rehearsal:
+        return [*rest, f"{call} run send_newsletter"]
+    return [
+        f"{folder}/closedloop.toml: the server, its key, your key",
+        f"{folder}/jobs/send_newsletter.toml: your source_mailing and selection",
+        *rest,
+    ]
 
 
 @click.command()

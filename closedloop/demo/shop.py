@@ -39,6 +39,8 @@ BLOCKLIST = """\
 noreply@*
 """
 
+NO_CONSENT = 0.01
+
 # One customer in ... has an address like this.
 FLAWS = {
     401: "kunde{n}(at)example.com",
@@ -59,7 +61,7 @@ def write_customers(path: Path, count: int) -> None:
 def _customers(count: int) -> Iterator[tuple[str, ...]]:
     chance = random.Random(20261012)  # noqa: S311 the same people in every demo
     for number in range(1, count + 1):
-        consent = "newsletter" if chance.random() > 0.01 else "catalogue"
+        consent = "newsletter" if chance.random() > NO_CONSENT else "catalogue"
         salutation = chance.choice(("Frau", "Herr", ""))
         address = f"kunde{number}@{DOMAINS[number % 2 and chance.randrange(len(DOMAINS))]}"
         yield (
