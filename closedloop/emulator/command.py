@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from types import FrameType
+from typing import NamedTuple
 
 import click
 
@@ -18,6 +19,13 @@ from closedloop.errors import ProjectError
 FAST_TICK_SECONDS = 2
 STEP_SECONDS = 0.2
 DAY_SECONDS = 86400
+
+
+class Due(NamedTuple):
+    """When the next import run and the next export are due, in the platform's time."""
+
+    tick: datetime
+    export: datetime
 
 
 class PlatformClock:
@@ -133,20 +141,30 @@ def _serve(platform: Platform, port: int | None, clock: PlatformClock) -> None:
 def _live(platform: Platform, clock: PlatformClock, stop: Event) -> None:
     """Let import runs and exports happen when they are due, until told to stop."""
     now = clock.now()
-    tick_due, export_due = now, platform.next_export(now)
+    due = Due(now, platform.next_export(now))
+    trouble = ""
     while not stop.is_set():
-        now = clock.now()
         try:
-            # A platform day may last a second: every export due is made, each at its own time.
-            while export_due <= now:
-                _export(platform, export_due)
-                export_due = platform.next_export(export_due)
-            if tick_due <= now:
-                _tick(platform, now)
-                tick_due = now + _pause(platform, clock.speed)
+            due = _act(platform, clock, due)
+            trouble = ""
         except ProjectError as error:
-            click.echo(f"platform: {error}", err=True)
+            # platform.toml in the middle of an edit: say so once, and go on once it is mended.
+            if str(error) != trouble:
+                click.echo(f"platform: {error}", err=True)
+            trouble = str(error)
         stop.wait(STEP_SECONDS)
+
+
+def _act(platform: Platform, clock: PlatformClock, due: Due) -> Due:
+    now, tick, export = clock.now(), due.tick, due.export
+    # A platform day may last a second: every export due is made, each at its own time.
+    while export <= now:
+        _export(platform, export)
+        export = platform.next_export(export)
+    if tick <= now:
+        _tick(platform, now)
+        tick = now + _pause(platform, clock.speed)
+    return Due(tick, export)
 
 
 def _pause(platform: Platform, speed: float) -> timedelta:
