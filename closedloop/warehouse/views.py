@@ -57,19 +57,18 @@ def _current(schema: Schema) -> View:
 
 def _newest(schema: Schema) -> str:
     """Return the newest version of each key: of the latest day, then file, then line; load order is nothing."""
-    columns = column_list(schema)
-    key = ", ".join(quoted(name) for name in ("client", *schema.key))
+    key = "".join(f", r.{quoted(name)}" for name in schema.key)
     return f"""
-SELECT "client", {columns}, "file", "line"
+SELECT "client", {column_list(schema)}, "file", "line"
 FROM (
     SELECT l."client", l."file", r.*,
         row_number() OVER (
-            PARTITION BY {key} ORDER BY l."day" DESC, l."file" DESC, r."line" DESC
-        ) AS "place"
+            PARTITION BY l."client"{key} ORDER BY l."day" DESC, l."file" DESC, r."line" DESC
+        ) AS "_place"
     FROM {quoted(raw_name(schema.name))} r
     JOIN loads l ON l."load_id" = r."load_id"
 ) versions
-WHERE "place" = 1"""
+WHERE "_place" = 1"""
 
 
 def _events(schema: Schema) -> str:
@@ -79,23 +78,25 @@ def _events(schema: Schema) -> str:
     if they were delivered the same: what is derived from a delivered value has no say.
     """
     parts = stored_columns(schema)
-    delivered = ", ".join(quoted(part.name) for part in parts if not _is_derived(part))
-    derived = "".join(
-        f", min({quoted(part.name)}) AS {quoted(part.name)}" for part in parts if _is_derived(part)
-    )
+    delivered = [quoted(part.name) for part in parts if not _is_derived(part)]
+    derived = [quoted(part.name) for part in parts if _is_derived(part)]
+    same = ", ".join(delivered)
+    same_here = ", ".join(f"r.{name}" for name in delivered)
+    least = "".join(f", min({name}) AS {name}" for name in derived)
+    least_here = "".join(f", min(r.{name}) AS {name}" for name in derived)
     return f"""
 SELECT "client", {column_list(schema)}
 FROM (
-    SELECT "client", {delivered}{derived}, max("times") AS "times"
+    SELECT "client", {same}{least}, max("_times") AS "_times"
     FROM (
-        SELECT l."client", r."load_id", {delivered}{derived}, count(*) AS "times"
+        SELECT l."client", r."load_id", {same_here}{least_here}, count(*) AS "_times"
         FROM {quoted(raw_name(schema.name))} r
         JOIN loads l ON l."load_id" = r."load_id"
-        GROUP BY l."client", r."load_id", {delivered}
+        GROUP BY l."client", r."load_id", {same_here}
     ) in_each_file
-    GROUP BY "client", {delivered}
+    GROUP BY "client", {same}
 ) in_all_files
-CROSS JOIN LATERAL generate_series(1, "times") AS occurrence(number)"""
+CROSS JOIN LATERAL generate_series(1, "_times") AS occurrence("_number")"""
 
 
 def _is_derived(part: StoredColumn) -> bool:

@@ -79,12 +79,11 @@ def take(warehouse: Warehouse, schemas: dict[str, Schema]) -> Callable[..., None
     """Load rows as one file: `take("clicks", 3, [{...}], client="de")`, the file of the third of March."""
 
     def load(schema: str, day: int, rows: Sequence[Row], **changed: Any) -> None:
-        accepted = _frame(changed.pop("schema", None) or schemas[schema], rows)
+        shape = changed.pop("shape", None) or schemas[schema]
         rejects = changed.pop("rejects", ())
-        into = changed.pop("into", warehouse)
-        file = _identity(schema, day, **changed)
+        accepted = _frame(shape, rows)
         counts = Counts(loaded=accepted.height, quarantined=sum(n for *_, n in rejects), header=1)
-        with into.loading(file, schemas[schema]) as loading:
+        with warehouse.loading(_identity(schema, day, **changed), shape) as loading:
             loading.append(accepted)
             loading.commit(counts, rejects, datetime(2026, 4, 1, tzinfo=UTC))
 
