@@ -52,6 +52,7 @@ doubled = 0.08                    # of the clicks: twice within one second
 unsubscribed = 0.002
 replied = 0.001
 autoresponded = 0.006
+unsendable = 0.001
 foreign_per_day = 1               # mailings that the client never triggered
 foreign_recipients = 40
 unknown_values = false            # status values that no document names
