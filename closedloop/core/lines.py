@@ -24,7 +24,7 @@ class Lines:
 
     def _record(self, start: int) -> str:
         end = self._grammar.record(self._text, start).end
-        return shown(self._text[start:end])
+        return shown(self._text[start:end], self._grammar.max_record)
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -43,6 +43,7 @@ class Lines:
         return at
 
 
-def shown(record: bytes) -> str:
-    """Return bytes as text to look at: without the line end, what is not UTF-8 as escapes."""
-    return record.removesuffix(b"\n").removesuffix(b"\r").decode(errors="backslashreplace")
+def shown(record: bytes, longest: int) -> str:
+    """Return bytes as text to look at: without the line end, cut where too long, what is not UTF-8 as escapes."""
+    content = record.removesuffix(b"\n").removesuffix(b"\r")
+    return content[:longest].decode(errors="backslashreplace")

@@ -192,10 +192,8 @@ class _Gathering:
         if not record.broken:
             self._keep(self._grammar.quoted(record.fields), record.end)
             return
-        raw = self._text[self.end : min(record.end, self.end + self._grammar.reach)]
-        self._broken.append(
-            Broken(self.line, shown(raw)[: self._grammar.max_record], record.broken)
-        )
+        raw = shown(self._text[self.end : record.end], self._grammar.max_record)
+        self._broken.append(Broken(self.line, raw, record.broken))
         self._go_on(record.end)
 
     def _keep(self, records: bytes, end: int) -> None:
