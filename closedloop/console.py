@@ -1,5 +1,6 @@
 """What a person sees on the terminal: progress while it runs, tables at the end."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,7 @@ from closedloop.core.report import gap, headline, rejects
 from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
 from closedloop.remote.base import Progress, quiet
 
-GLYPHS = {FileStatus.REFUSED: "red", FileStatus.UNREACHABLE: "red", FileStatus.RESTATED: "yellow"}
+WIDTH_OFF_TERMINAL = 140
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def show_report(report: RunReport) -> None:
     """Print a report for a person."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=_width())
     console.print(headline(report), style="bold", markup=False)
     if isinstance(report.result, PullResult):
         _show_pull(console, report.result)
@@ -103,7 +104,12 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[str]], console: Any 
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    (console or Console(highlight=False)).print(table)
+    (console or Console(highlight=False, width=_width())).print(table)
+
+
+def _width() -> int | None:
+    """Return the width for a pipe or a file, which have none of their own."""
+    return None if sys.stdout.isatty() else WIDTH_OFF_TERMINAL
 
 
 def _is_number(text: str) -> bool:

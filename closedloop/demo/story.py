@@ -32,7 +32,7 @@ port = {port}
 seed = 7
 
 [export]
-broken_lines = 1                                            # each file holds lines that are not right
+broken_lines = 4                                            # each file holds lines that are not right
 late         = {{ "2026-10-16" = {{ kinds = ["clicks"], days = 2 }} }}    # this one comes two days late
 restated     = {{ "2026-10-21" = ["opens"] }}                 # this one comes again, with other content
 
