@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import asyncssh
 import pytest
@@ -112,11 +112,28 @@ class _Doorkeeper(asyncssh.SSHServer):
         return password == MAGIC_WORDS
 
 
+class _Files(asyncssh.SFTPServer):
+    """Serves files; `tricks` replace what it does when asked for something, by the name of the method."""
+
+    tricks: ClassVar[dict[str, Callable[..., None]]] = {}
+
+    def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        self.tricks.get("rename", super().rename)(oldpath, newpath)
+
+    async def write(self, file_obj: object, offset: int, data: bytes) -> int:
+        if "write" in self.tricks:
+            self.tricks["write"](offset, data)
+            return len(data)
+        written = super().write(file_obj, offset, data)
+        return written if isinstance(written, int) else await written
+
+
 class OtherServer:
     """An SFTP server on asyncssh, in a thread of its own: another implementation than OpenSSH's."""
 
     def __init__(self, folder: Path) -> None:
         self.password_tries: list[str] = []
+        self.tricks = _Files.tricks
         self._guests: list[asyncssh.SSHServerConnection] = []
         self._folder = folder
         self._host_key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
@@ -156,7 +173,7 @@ class OtherServer:
             server_factory=lambda: _Doorkeeper(self.password_tries, self._guests),
             server_host_keys=[self._host_key],
             authorized_client_keys=asyncssh.import_authorized_keys(self._user_key),
-            sftp_factory=True,
+            sftp_factory=_Files,
         )
 
     async def _stop(self) -> None:

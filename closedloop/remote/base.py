@@ -59,7 +59,8 @@ class Remote(Protocol):
         """Store `source` at `path`, which must be free, and check the stored size.
 
         Every write is acknowledged. Raises `AlreadyThere`, with nothing written, if `path` exists, and
-        `NotThere` if its folder does not. After any other error `path` may hold a part of the file: `remove` it before trying again.
+        `NotThere` if its folder does not. After any other error `path` may hold a part of the file:
+        `remove` it before trying again.
         """
         ...
 
