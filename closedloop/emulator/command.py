@@ -13,6 +13,7 @@ from typing import NamedTuple
 import click
 
 from closedloop.emulator.notices import ImportResult
+from closedloop.emulator.places import Places
 from closedloop.emulator.platform import Platform
 from closedloop.errors import ProjectError
 
@@ -96,6 +97,10 @@ def emulate(  # noqa: PLR0913 - one parameter for each option
     After --advance the platform is ahead of the clock on the wall: give its time to your
     own side too, with closedloop --now (the command prints it).
     """
+    if clear and not Places(folder).settings.exists():
+        raise ProjectError(
+            f"there is no platform in {folder}; start it: closedloop emulate {folder}"
+        )
     platform = Platform(folder)
     if clear:
         platform.clear(clear)

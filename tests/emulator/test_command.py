@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from closedloop.emulator.command import PlatformClock, emulate
 from closedloop.emulator.platform import Platform
+from closedloop.errors import ProjectError
 
 Lines = Callable[..., bytes]
 PROGRAM = "from closedloop.emulator.command import emulate; emulate()"
@@ -53,6 +54,12 @@ def test_a_halt_is_told_and_cleared(
     assert "de: cleared" in run(str(tmp_path), "--clear", "de").output
     waiting(tmp_path, "20261121070000_subscribers.csv", lines(["anna@example.com"]))
     assert "sent: 1 rows" in run(str(tmp_path), "--advance", "1").output
+
+
+def test_clearing_needs_a_platform(tmp_path: Path, run: Callable[..., Result]) -> None:
+    with pytest.raises(ProjectError, match="there is no platform in"):
+        run(str(tmp_path / "typo"), "--clear", "de")
+    assert not (tmp_path / "typo").exists()
 
 
 def test_the_help_teaches(run: Callable[..., Result]) -> None:
