@@ -1,12 +1,12 @@
 """Who of a selection is mailed, who is not and why, and the lines of the subscriber file."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from closedloop.core.blocklist import blocked
 from closedloop.core.nearest import nearest
 from closedloop.errors import ProjectError
 from closedloop.model.table import Column, Schema
@@ -107,8 +107,8 @@ def decide(
     rows = pl.DataFrame({"address": addresses, "reason": reasons}).join(
         left, on="address", how="left", maintain_order="left"
     )
-    blocked = pl.when(_blocked(blocklist)).then(pl.lit("blocklisted"))
-    rows = rows.select("address", pl.coalesce("reason", "left", blocked).alias("reason"))
+    listed = pl.when(blocked(pl.col("address"), blocklist)).then(pl.lit("blocklisted"))
+    rows = rows.select("address", pl.coalesce("reason", "left", listed).alias("reason"))
     mailed = pl.col("reason").is_null()
     again = mailed & ~pl.struct("address", mailed.alias("mailed")).is_first_distinct()
     return rows.select(
@@ -117,9 +117,9 @@ def decide(
 
 
 def dropped(reasons: pl.Series) -> dict[str, int]:
-    """Return how many rows each reason drops, most frequent first."""
-    counts = reasons.drop_nulls().value_counts(sort=True)
-    return dict(counts.iter_rows())
+    """Return how many rows each reason drops, most frequent first, then by name."""
+    counts = reasons.drop_nulls().alias("reason").value_counts()
+    return dict(counts.sort("count", "reason", descending=[True, False]).iter_rows())
 
 
 def lines(rows: pl.DataFrame, schema: Schema, fills: dict[str, int]) -> bytes:
@@ -147,17 +147,22 @@ def head(schema: Schema) -> bytes:
 
 
 def masked(rows: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    """Return rows that may be shown: personal columns keep their first letter, addresses their top-level domain."""
-    shown = [
-        pl.col(header)
-        .str.replace(r"(?s)^(.).*?(@)?[^@]*?(\.[^.@]*)?$", "${1}***${2}***${3}")
-        .alias(header)
-        if column.type == "email"
-        else pl.col(header).cast(pl.String).str.replace(r"(?s)^(.).*$", "${1}***").alias(header)
-        for header, column in schema.columns.items()
-        if column.personal and header in rows.columns
-    ]
+    """Return rows that may be shown.
+
+    Personal columns keep their first letter, addresses their top-level domain. An address in any other text,
+    such as a link, is masked too.
+    """
+    shown = [_shown(column) for header, column in schema.columns.items() if header in rows.columns]
     return rows.with_columns(shown)
+
+
+def _shown(column: Column) -> pl.Expr:
+    value = pl.col(column.header)
+    if column.type == "email":
+        return value.str.replace(r"(?s)^(.).*?(@)?[^@]*?(\.[^.@]*)?$", "${1}***${2}***${3}")
+    if column.personal:
+        return value.cast(pl.String).str.replace(r"(?s)^(.).*$", "${1}***")
+    return value if column.type == "int64" else value.str.replace_all(r"\S*@\S*", "***")
 
 
 def _cast(name: str, column: Column, types: pl.Schema) -> pl.Expr:
@@ -173,18 +178,19 @@ def _cast(name: str, column: Column, types: pl.Schema) -> pl.Expr:
 
 def _text(name: str, column: Column, types: pl.Schema) -> pl.Expr:
     kind, value = types[name], pl.col(name)
-    if kind.is_nested() or kind == pl.Binary or kind == pl.Object:
+    if kind.is_nested() or kind in (pl.Binary, pl.Object):
         raise ProjectError(
             f"selection: column '{name}' holds {kind}, which can't be written to a CSV; cast it in the query"
+        )
+    if isinstance(kind, pl.Datetime) and kind.time_zone and column.type == "timestamp":
+        raise ProjectError(
+            f"selection: column '{name}' holds times with a zone; turn them into the client's local time in the query"
         )
     if kind in (pl.Datetime, pl.Date) and column.type == "timestamp":
         return value.cast(pl.Datetime).dt.strftime(column.format).alias(column.header)
     if column.type == "int64" and (kind.is_float() or kind.is_decimal()):
-        value = (
-            pl.when(value == value.round(0))
-            .then(value.cast(pl.Int64, strict=False).cast(pl.String))
-            .otherwise(value.cast(pl.String))
-        )
+        whole = pl.when(value == value.round(0)).then(value.cast(pl.Int64, strict=False))
+        value = pl.coalesce(whole.cast(pl.String), value.cast(pl.String))
     return value.cast(pl.String).alias(column.header)
 
 
@@ -221,8 +227,9 @@ def _checks(column: Column, value: pl.Series, text: pl.Series) -> dict[str, pl.S
         case "int64":
             checks["not a whole number of 64 bits"] = text.is_not_null() & value.is_null()
         case "timestamp":
-            wrong = text.is_not_null() & text.str.to_datetime(column.format, strict=False).is_null()
-            checks[f"not a timestamp like {column.format}"] = wrong
+            # Written back and compared: polars reads `2026-1- 1` as well.
+            read = text.str.to_datetime(column.format, strict=False).dt.strftime(column.format)
+            checks[f"not a timestamp like {column.format}"] = text.ne_missing(read)
         case "enum" if column.unknown == "reject":
             checks[f"not one of {', '.join(column.values)}"] = text.is_not_null() & ~text.is_in(
                 list(column.values)
@@ -230,15 +237,3 @@ def _checks(column: Column, value: pl.Series, text: pl.Series) -> dict[str, pl.S
         case _:
             checks["holds a control character or line break"] = text.str.contains(CONTROL)
     return checks
-
-
-def _blocked(patterns: Sequence[str]) -> pl.Expr:
-    cleaned = [pattern.strip().lower() for pattern in patterns if pattern.strip()]
-    plain = [pattern for pattern in cleaned if "*" not in pattern]
-    wild = [
-        ".*".join(re.escape(part) for part in pattern.split("*"))
-        for pattern in cleaned
-        if "*" in pattern
-    ]
-    blocked = pl.col("address").is_in(plain)
-    return blocked | pl.col("address").str.contains(f"^(?:{'|'.join(wild)})$") if wild else blocked
