@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from closedloop.core.report import gap, headline, rejects
-from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
+from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.remote.base import Progress, quiet
 
 WIDTH_OFF_TERMINAL = 140
