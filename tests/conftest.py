@@ -317,16 +317,12 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             yield Client(
                 host="127.0.0.1",
                 port=port,
-                user=_own_name(),
+                user=pwd.getpwuid(os.geteuid()).pw_name,
                 key=str(folder / "user_key"),
                 host_keys=(host_key,),
             )
         finally:
             server.terminate()
-
-
-def _own_name() -> str:
-    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 @pytest.fixture

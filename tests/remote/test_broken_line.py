@@ -14,11 +14,13 @@ from closedloop.errors import OutcomeUnknown, RemoteError
 from closedloop.model.file import RemoteFile
 from closedloop.model.settings import Client
 from closedloop.remote.base import Remote
-from closedloop.remote.patience import Patience
+from closedloop.remote.patience import USUAL, Patience
 from closedloop.remote.retrying import RetryingRemote
 from closedloop.remote.sftp import SftpRemote
 
-IMPATIENT = Patience(connect_seconds=5, login_seconds=0.5, idle_seconds=0.5)
+# The second lets a busy machine answer in time before it falls silent; the first need not.
+IMPATIENT = Patience(login_seconds=0.5, idle_seconds=0.5)
+BRIEF = Patience(idle_seconds=2)
 MEGABYTE = 1024 * 1024
 
 
@@ -48,7 +50,7 @@ def big(client: Client) -> RemoteFile:
     return RemoteFile("big.csv", path.stat().st_size, changed)
 
 
-def over(client: Client, patience: Patience = IMPATIENT) -> SftpRemote:
+def over(client: Client, patience: Patience = USUAL) -> SftpRemote:
     return SftpRemote(client, Path("/"), os.environ.get, patience)
 
 
@@ -155,16 +157,19 @@ def test_a_peer_that_falls_silent_anywhere_is_given_up(
 ) -> None:
     wire.break_after(received, silently=True)
     started = time.monotonic()
-    with over(client) as remote, pytest.raises(RemoteError, match="fell silent") as caught:
+    with (
+        over(client, IMPATIENT) as remote,
+        pytest.raises(RemoteError, match="fell silent") as caught,
+    ):
         list_on(remote, client)
     assert caught.value.transient
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_a_peer_that_stops_reading_is_given_up(client: Client, wire: Wire, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(bytes(64 * MEGABYTE))
-    with over(client) as remote:
+    with over(client, BRIEF) as remote:
         remote.listing(client.upload)
         wire.fall_silent()
         with pytest.raises(RemoteError, match="fell silent") as caught:
@@ -195,7 +200,7 @@ def test_a_rename_whose_answer_is_lost_has_an_unknown_outcome(client: Client, wi
 
 def test_a_rename_into_silence_has_an_unknown_outcome(client: Client, wire: Wire) -> None:
     (Path(client.upload) / "a.tmp").write_text("x")
-    with over(client) as remote:
+    with over(client, BRIEF) as remote:
         remote.listing(client.upload)
         wire.break_after(answers=1, silently=True)
         with pytest.raises(OutcomeUnknown):
