@@ -67,7 +67,10 @@ def public_line(key: Ed25519PrivateKey | RSAPrivateKey) -> str:
 def _find_sshd() -> str:
     found = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
-        pytest.fail("no sshd on this machine: these tests need OpenSSH's server (openssh-server)")
+        lacking = "no sshd on this machine: these tests need OpenSSH's server (apt install openssh-server)"
+        if os.environ.get("CLOSEDLOOP_REQUIRE_SSHD"):
+            pytest.fail(lacking)
+        pytest.skip(lacking)
     return found
 
 

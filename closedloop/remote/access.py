@@ -1,6 +1,5 @@
 """Access: the key or password that lets us in, and the host keys we trust."""
 
-# ruff: noqa: TID251 - keys are paramiko's here; with connection.py, this is how sftp.py speaks SSH.
 
 import base64
 import binascii

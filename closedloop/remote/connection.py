@@ -1,6 +1,5 @@
 """A connection to an SSH server: known, logged in, and a stream of bytes for an SFTP session."""
 
-# ruff: noqa: TID251 - with access.py, this is how sftp.py speaks SSH.
 
 import logging
 import math

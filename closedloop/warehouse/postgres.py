@@ -1,10 +1,14 @@
 """Rows out of PostgreSQL, for selections."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from closedloop.errors import ProjectError, WarehouseError
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 def select_from(url: str, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
@@ -33,10 +37,7 @@ def select_from(url: str, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
         ) from None
 
 
-def _batches(connection: object, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
-    import psycopg
-
-    assert isinstance(connection, psycopg.Connection)
+def _batches(connection: "psycopg.Connection[Any]", sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
     with connection.cursor(name="closedloop_selection") as cursor:
         cursor.execute(sql.strip().rstrip(";").encode())
         names = [column.name for column in cursor.description or []]
