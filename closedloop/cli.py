@@ -124,7 +124,7 @@ class LateGroup(click.Group):
 @click.option("--verbose", "-v", is_flag=True, help="Say what was done, off a terminal too.")
 @click.pass_context
 def cli(ctx: click.Context, root: Path, start: datetime | None, *, verbose: bool) -> None:
-    r"""Send newsletters through Optimizely Campaign and bring every reaction home.
+    """Send newsletters through Optimizely Campaign and bring every reaction home.
 
     \b
     A first look, with nothing but this program:   closedloop demo

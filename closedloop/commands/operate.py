@@ -36,7 +36,7 @@ def run(
     test: bool,
     as_json: bool,
 ) -> int:
-    r"""Carry out JOB, the name of a file in jobs/ without .toml.
+    """Carry out JOB, the name of a file in jobs/ without .toml.
 
     A send job sends one wave in each slot of its schedule, however often it is started. A pull job takes in every
     response file that is new. Both are silent where there is nothing to say and no terminal.
@@ -72,6 +72,10 @@ def status(setting: Setting, *, as_json: bool) -> None:
     """Show each job at a glance: its last run, its next slot, what is missing, what waits for a person.
 
     Asks neither the server nor the warehouse.
+
+    \b
+    closedloop status
+    closedloop status --json | jq '.[] | select(.exit_code > 0)'
     """
     import json
 

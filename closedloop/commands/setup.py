@@ -42,7 +42,7 @@ def init(
     host_keys: tuple[str, ...],
     emulator: Path | None,
 ) -> None:
-    r"""Write a new project into FOLDER: closedloop.toml, jobs/ and schemas/.
+    """Write a new project into FOLDER: closedloop.toml, jobs/ and schemas/.
 
     \b
     closedloop init shop --host sftp.example.com --user r_shop --host-key "ssh-ed25519 AAAA..."
@@ -82,6 +82,10 @@ def check(setting: Setting) -> None:
 
     Names every mistake with its file and key. Reads selections from files and from databases on this machine, to
     see that they yield exactly the subscriber columns; asks no server.
+
+    \b
+    closedloop check
+    closedloop --project /srv/newsletter check
     """
     from closedloop.rehearse import open_questions
 
@@ -97,13 +101,17 @@ def check(setting: Setting) -> None:
 
 @click.group()
 def schedule() -> None:
-    """Print what starts the jobs."""
+    """Print what starts the jobs.
+
+    \b
+    closedloop --project /srv/newsletter schedule cron | crontab -
+    """
 
 
 @schedule.command()
 @click.pass_obj
 def cron(setting: Setting) -> None:
-    r"""Print a crontab for all jobs that have a schedule.
+    """Print a crontab for all jobs that have a schedule.
 
     \b
     closedloop --project /srv/newsletter schedule cron | crontab -
@@ -112,9 +120,15 @@ def cron(setting: Setting) -> None:
 
     project = setting.project()
     zones = {name: client.zone for name, client in project.settings.clients.items()}
-    click.echo(
-        crontab(project.jobs, zones, str(Path(sys.argv[0]).absolute()), str(project.root)), nl=False
-    )
+    click.echo(crontab(project.jobs, zones, _own_command(), str(project.root)), nl=False)
+
+
+def _own_command() -> list[str]:
+    """Return the words that start this program from anywhere."""
+    started = Path(sys.argv[0]).absolute()
+    if started.name == "__main__.py":
+        return [sys.executable, "-m", "closedloop"]
+    return [str(started)]
 
 
 def _emulated(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """The crontab of a project."""
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from closedloop.model.job import PullJob, SendJob
@@ -13,11 +14,14 @@ HEAD = """\
 
 
 def crontab(
-    jobs: Mapping[str, SendJob | PullJob], zones: Mapping[str, ZoneInfo], command: str, root: str
+    jobs: Mapping[str, SendJob | PullJob],
+    zones: Mapping[str, ZoneInfo],
+    command: Sequence[str],
+    root: str,
 ) -> str:
     """Return crontab lines for every job with a schedule, by the time zone of its client.
 
-    `zones` are by client, `command` and `root` absolute paths.
+    `zones` are by client, `command` the words that start the program, `root` the project's folder, absolute.
     """
     parts = [HEAD]
     for zone in sorted({str(zones[job.client]) for job in jobs.values() if job.schedule}):
@@ -30,8 +34,9 @@ def crontab(
     return "\n".join(parts)
 
 
-def _entry(job: SendJob | PullJob, command: str, root: str) -> str:
+def _entry(job: SendJob | PullJob, command: Sequence[str], root: str) -> str:
     """Return one job's lines; cron takes a bare `%` for a line end."""
-    line = f"{command} --project {root} run {job.name}".replace("%", r"\%")
-    comment = f"# {job.description}\n" if job.description else ""
+    words = shlex.join([*command, "--project", root, "run", job.name])
+    line = words.replace("%", r"\%")
+    comment = f"# {' '.join(job.description.split())}\n" if job.description else ""
     return f"{comment}{job.schedule} {line}\n"

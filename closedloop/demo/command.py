@@ -13,6 +13,10 @@ def demo(folder: Path, customers: int) -> None:
 
     A shop with 20,000 synthetic customers sends three weekly waves over SFTP, pulls the response files of 21 days and loads
     them. FOLDER is made anew and stays afterwards, to look round in. Needs the extra: pip install 'closedloop[emulator]'.
+
+    \b
+    closedloop demo
+    closedloop demo /tmp/shop --customers 5000
     """
     from closedloop.demo.story import Stage, tell
 

@@ -1,0 +1,74 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from closedloop.core.stamps import after, local_stamp, lowest_free, moment
+from closedloop.model.file import RemoteFile
+from closedloop.model.filename import Pattern
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 24, 5, 0, 7, 900_000, tzinfo=UTC)
+NAMES = Pattern("{date:%Y%m%d%H%M%S}_subscribers.csv")
+
+
+def listed(*names: str) -> list[RemoteFile]:
+    return [RemoteFile(name, 10, NOW) for name in names]
+
+
+def free(now: datetime, *names: str) -> int:
+    return lowest_free(now, BERLIN, listed(*names), NAMES)
+
+
+def test_a_stamp_is_the_clients_local_time() -> None:
+    assert local_stamp(NOW, BERLIN) == 20261124060007
+    assert moment(20261124060007).isoformat() == "2026-11-24T06:00:07"
+
+
+@pytest.mark.parametrize(
+    ("stamp", "later"),
+    [
+        (20261124060007, 20261124060008),
+        (20261124060059, 20261124060100),
+        (20261231235959, 20270101000000),
+        (20280228235959, 20280229000000),
+    ],
+)
+def test_the_stamp_after_is_the_next_second_of_the_calendar(stamp: int, later: int) -> None:
+    assert after(stamp) == later
+
+
+def test_on_an_empty_server_the_stamp_is_now() -> None:
+    assert free(NOW) == 20261124060007
+
+
+def test_the_listing_counts_so_that_names_rise_after_the_state_was_lost() -> None:
+    assert free(NOW, "20261124060007_subscribers.csv") == 20261124060008
+
+
+def test_a_name_from_the_future_is_passed() -> None:
+    names = ("20270101000000_subscribers.csv", "20261124060006_subscribers.csv")
+    assert free(NOW, *names) == 20270101000001
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20270101000000_subscribers.csv.part",
+        "20270101000000_products.csv",
+        "20271301000000_subscribers.csv",
+        "readme.txt",
+    ],
+)
+def test_names_that_are_not_ours_do_not_count(name: str) -> None:
+    assert free(NOW, name) == 20261124060007
+
+
+def test_names_strictly_rise_through_the_repeated_hour() -> None:
+    start = datetime(2026, 10, 24, 23, 59, tzinfo=UTC)
+    names: list[str] = []
+    for minute in range(0, 200, 7):
+        stamp = free(start + timedelta(minutes=minute), *names)
+        names.append(NAMES.name(moment(stamp)))
+    assert names == sorted(set(names))
+    assert names[-1] == "20261025041500_subscribers.csv"
