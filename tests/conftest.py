@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Self, TypeVar
 
@@ -22,8 +21,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from closedloop.model.settings import Client
-from closedloop.remote.memory import MemoryRemote
-from closedloop.remote.sftp import SftpRemote
 
 T = TypeVar("T")
 
@@ -340,62 +337,3 @@ def with_folders(client: Client, folder: Path) -> Client:
     for name in fields.values():
         (folder / name).mkdir(parents=True, exist_ok=True)
     return client.model_copy(update={key: str(folder / name) for key, name in fields.items()})
-
-
-class MemoryPlace:
-    """A remote in memory, with a folder in it, and how to put files there behind its back."""
-
-    folder = "/outgoing"
-
-    def __init__(self) -> None:
-        self.remote = MemoryRemote()
-
-    def put(self, name: str, content: bytes, modified: datetime) -> None:
-        """Place a file."""
-        self.remote.put(f"{self.folder}/{name}", content, modified)
-
-    def read(self, name: str) -> bytes:
-        """Return what a file holds."""
-        return self.remote.read(f"{self.folder}/{name}")
-
-
-class DiskPlace:
-    """A remote whose folder is also one of this disk."""
-
-    def __init__(self, client: Client, folder: str, disk: Path) -> None:
-        self.remote = SftpRemote(client, disk, os.environ.get)
-        self.folder = folder
-        self._disk = disk
-
-    def put(self, name: str, content: bytes, modified: datetime) -> None:
-        """Place a file."""
-        (self._disk / name).write_bytes(content)
-        os.utime(self._disk / name, (modified.timestamp(), modified.timestamp()))
-
-    def read(self, name: str) -> bytes:
-        """Return what a file holds."""
-        return (self._disk / name).read_bytes()
-
-
-def _openssh(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
-    return DiskPlace(request.getfixturevalue("sshd"), str(disk), disk)
-
-
-def _asyncssh(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
-    return DiskPlace(request.getfixturevalue("other_server").client(), str(disk), disk)
-
-
-# A further server joins the conformance suite by a line here.
-PLACES = {"openssh": _openssh, "asyncssh": _asyncssh}
-
-
-@pytest.fixture(params=["memory", *PLACES])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MemoryPlace | DiskPlace]:
-    """Each kind of remote in turn, with an empty folder."""
-    if request.param == "memory":
-        yield MemoryPlace()
-        return
-    disk = tmp_path / "remote"
-    disk.mkdir()
-    with (there := PLACES[request.param](request, disk)).remote:
-        yield there

@@ -1,0 +1,93 @@
+"""The kinds of remote that pass the conformance suite, each with a folder to play in."""
+
+import os
+import shutil
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from closedloop.emulator.config import Config
+from closedloop.emulator.platform import Platform
+from closedloop.emulator.server import Server
+from closedloop.model.settings import Client
+from closedloop.remote.memory import MemoryRemote
+from closedloop.remote.sftp import SftpRemote
+
+
+class MemoryPlace:
+    """A remote in memory, with a folder in it, and how to put files there behind its back."""
+
+    folder = "/outgoing"
+
+    def __init__(self) -> None:
+        self.remote = MemoryRemote()
+
+    def put(self, name: str, content: bytes, modified: datetime) -> None:
+        """Place a file."""
+        self.remote.put(f"{self.folder}/{name}", content, modified)
+
+    def read(self, name: str) -> bytes:
+        """Return what a file holds."""
+        return self.remote.read(f"{self.folder}/{name}")
+
+
+class DiskPlace:
+    """A remote whose folder is also one of this disk."""
+
+    def __init__(self, client: Client, folder: str, disk: Path) -> None:
+        self.remote = SftpRemote(client, disk, os.environ.get)
+        self.folder = folder
+        self._disk = disk
+
+    def put(self, name: str, content: bytes, modified: datetime) -> None:
+        """Place a file."""
+        (self._disk / name).write_bytes(content)
+        os.utime(self._disk / name, (modified.timestamp(), modified.timestamp()))
+
+    def read(self, name: str) -> bytes:
+        """Return what a file holds."""
+        return (self._disk / name).read_bytes()
+
+
+def _openssh(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
+    return DiskPlace(request.getfixturevalue("sshd"), str(disk), disk)
+
+
+def _asyncssh(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
+    return DiskPlace(request.getfixturevalue("other_server").client(), str(disk), disk)
+
+
+def _emulator(request: pytest.FixtureRequest, _: Path) -> DiskPlace:
+    platform: Platform = request.getfixturevalue("platform_server")
+    disk = platform.places.download(platform.config.clients[0])
+    for left in disk.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    settings = tomllib.loads(platform.places.client_settings.read_text())["clients"]["de"]
+    return DiskPlace(Client(**settings), "/outgoing", disk)
+
+
+@pytest.fixture(scope="session")
+def platform_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The emulated platform, serving."""
+    platform = Platform(tmp_path_factory.mktemp("platform"), Config())
+    with Server(platform):
+        yield platform
+
+
+# A further server joins the conformance suite by a line here.
+PLACES = {"openssh": _openssh, "asyncssh": _asyncssh, "emulator": _emulator}
+
+
+@pytest.fixture(params=["memory", *PLACES])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MemoryPlace | DiskPlace]:
+    """Each kind of remote in turn, with an empty folder."""
+    if request.param == "memory":
+        yield MemoryPlace()
+        return
+    disk = tmp_path / "remote"
+    disk.mkdir()
+    with (there := PLACES[request.param](request, disk)).remote:
+        yield there
