@@ -12,7 +12,7 @@ from closedloop.errors import ProjectError
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.settings import Client, Settings
 from closedloop.model.table import Schema
-from closedloop.toml import read_toml, validated
+from closedloop.toml import read_toml, unread, validated
 
 Kind = TypeVar("Kind")
 
@@ -65,7 +65,7 @@ class Project:
             text = (self.root / name).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ProjectError(
-                f"closedloop.toml: key 'suppression.blocklist': '{name}' can't be read: {error}"
+                f"closedloop.toml: key 'suppression.blocklist': '{name}' can't be read: {unread(error)}"
             ) from None
         lines = (line.partition("#")[0].strip() for line in text.splitlines())
         return [line for line in lines if line]
@@ -113,7 +113,9 @@ def _collected(problems: list[str], read: Callable[[], Kind]) -> Kind | None:
         return None
 
 
-def _folder(problems: list[str], folder: Path, read: Callable[[Path, str], Kind]) -> dict[str, Kind]:
+def _folder(
+    problems: list[str], folder: Path, read: Callable[[Path, str], Kind]
+) -> dict[str, Kind]:
     found: dict[str, Kind] = {}
     paths = sorted(folder.glob("*.toml"))
     for path in paths:
@@ -133,15 +135,23 @@ def _job(path: Path, shown: str) -> SendJob | PullJob:
     kind = given.get("kind")
     if kind is None:
         raise ProjectError(f"{shown}: key 'kind' is missing: 'send' or 'pull'")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise ProjectError(f"{shown}: key 'kind': '{kind}' is not known{nearest(str(kind), kinds)}")
     if "name" in given:
-        raise ProjectError(f"{shown}: unknown key 'name'; a job is called as its file, '{path.stem}'")
+        raise ProjectError(
+            f"{shown}: unknown key 'name'; a job is called as its file, '{path.stem}'"
+        )
     return validated(kinds[kind], {"name": path.stem, **given}, shown)
 
 
 def _schema(path: Path, shown: str) -> Schema:
-    schema = validated(Schema, read_toml(path, shown), shown)
+    given = read_toml(path, shown)
+    sections = ("table", "columns")
+    if odd := [key for key in given if key not in sections]:
+        raise ProjectError(f"{shown}: unknown key '{odd[0]}'{nearest(odd[0], sections)}")
+    if not isinstance(given.get("table"), dict):
+        raise ProjectError(f"{shown}: there is no section [table], with 'name' and 'file'")
+    schema = validated(Schema, given, shown)
     if schema.name != path.stem:
         raise ProjectError(
             f"{shown}: key 'table.name' is '{schema.name}', the file's own name says '{path.stem}': make them equal"

@@ -76,7 +76,7 @@ def _columns(
         with warehouse(project) as stored:
             first = next(islice(selected(limited, project.root, stored), 1))
     except ProjectError as error:
-        return [f"{where}: {error}"], []
+        return [f"{where}: {str(error).removeprefix('selection: ')}"], []
     return [f"{where}: {sentence}" for sentence in column_disagreements(first.columns, schema)], []
 
 

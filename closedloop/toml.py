@@ -1,5 +1,6 @@
 """A TOML file read into a model, or sentences that say what is wrong with it."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,9 +10,39 @@ from pydantic_core import ErrorDetails
 
 from closedloop.core.nearest import nearest
 from closedloop.errors import ProjectError
-from closedloop.model.table import Schema
+from closedloop.model.job import PullJob, SendJob
+from closedloop.model.table import Column, Schema
 
 Model = TypeVar("Model", bound=BaseModel)
+
+BARE = re.compile("[A-Za-z0-9_-]+")
+"""A key that TOML takes without quotes."""
+
+KINDS = {
+    "int_": "must be a whole number",
+    "float_": "must be a number",
+    "bool_": "must be true or false",
+    "string_type": 'must be a text in "quotes"',
+    "tuple_": 'must be a list, as in ["one", "another"]',
+    "dict_": "must be a table, as in { key = ... }",
+    "model_": "must be a table, as in { key = ... }",
+}
+"""What pydantic's kinds of errors want, by how their names begin."""
+
+PATTERNS = {
+    "name": "lower-case letters, digits and _ only, beginning with a letter",
+    "references": "'schema.column', as in 'links.link_id'",
+    "expected_by": "a time of day, as in '12:00'",
+}
+"""What the keys that are held to a pattern want."""
+
+IMPLIED: dict[type[BaseModel], set[str]] = {
+    SendJob: {"name"},
+    PullJob: {"name"},
+    Column: {"header"},
+    Schema: {"columns"},
+}
+"""Fields that no key gives: the file's own name, a column's own key."""
 
 
 def read_toml(path: Path, shown: str) -> dict[str, Any]:
@@ -21,9 +52,16 @@ def read_toml(path: Path, shown: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise ProjectError(f"{shown}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ProjectError(f"{shown}: can't be read: {error}") from error
+        raise ProjectError(f"{shown}: can't be read: {unread(error)}") from error
     except tomllib.TOMLDecodeError as error:
         raise ProjectError(f"{shown}: not valid TOML: {error}") from error
+
+
+def unread(error: OSError | UnicodeDecodeError) -> str:
+    """Say why a text file can't be read."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8; save it as such"
+    return error.strerror or str(error)
 
 
 def validated(model: type[Model], given: dict[str, Any], shown: str) -> Model:
@@ -45,26 +83,37 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"unknown key '{key}'{nearest(location[-1], _keys_beside(model, location))}"
     if detail["type"] == "missing":
         return f"key '{key}' is missing"
-    if detail["type"] == "literal_error":
+    return f"key '{key}': {_complaint(detail)}" if key else _complaint(detail)
+
+
+def _complaint(detail: ErrorDetails) -> str:
+    """Say what is wrong with a value."""
+    kind, given = detail["type"], detail["input"]
+    if kind == "literal_error":
         words = [
             word.strip(" '") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")
         ]
-        return (
-            f"key '{key}': '{detail['input']}' is not known{nearest(str(detail['input']), words)}"
-        )
-    if detail["type"] == "string_pattern_mismatch":
-        return (
-            f"key '{key}': '{detail['input']}' does not fit the pattern {detail['ctx']['pattern']}"
-        )
-    message = detail["msg"].removeprefix("Value error, ")
-    return f"key '{key}': {message}" if key else message
+        return f"'{given}' is not known{nearest(str(given), words)}"
+    if kind == "string_pattern_mismatch":
+        return f"'{given}' must be {PATTERNS[str(detail['loc'][-1])]}"
+    if kind == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    wanted = next((words for start, words in KINDS.items() if kind.startswith(start)), None)
+    return f"{wanted or detail['msg'].replace('Input should be', 'must be')}, not {_as_toml(given)}"
+
+
+def _as_toml(value: Any) -> str:
+    """Return a value as a file has it; of a list or a table only what it is."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _shown_key(model: type[BaseModel], location: list[str]) -> str:
     """Name a key as the file has it: a schema's own keys stand in [table]."""
     if model is Schema and location and location[0] not in ("columns", "table"):
         location = ["table", *location]
-    return ".".join(location)
+    return ".".join(part if BARE.fullmatch(part) else f'"{part}"' for part in location)
 
 
 def _keys_beside(model: type[BaseModel], location: list[str]) -> set[str]:
@@ -73,7 +122,8 @@ def _keys_beside(model: type[BaseModel], location: list[str]) -> set[str]:
     for part in location[:-1]:
         here = _model_at(here, part)
     fields = here.model_fields if here else {}
-    return {field.alias or name for name, field in fields.items()}
+    keys = {field.alias or name for name, field in fields.items()}
+    return keys - IMPLIED.get(here, set()) if here else keys
 
 
 def _model_at(model: type[BaseModel] | None, part: str) -> type[BaseModel] | None:

@@ -1,14 +1,24 @@
 """Whether the files of a project fit each other."""
 
+import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import combinations
 
 from closedloop.core.nearest import nearest
-from closedloop.core.rules import RULES
+from closedloop.core.rules import rules_of
 from closedloop.core.slots import schedule_error
+from closedloop.errors import ProjectError
 from closedloop.model.filename import Pattern
-from closedloop.model.job import PullJob, SendJob
+from closedloop.model.job import PullJob, Selection, SendJob
 from closedloop.model.settings import Client, Settings
+from closedloop.model.stored import stored_columns
 from closedloop.model.table import Schema
+
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
+NAME_RULE = "names of jobs and clients hold letters, digits, _ and - only, since folders and files are called so"
+SOME_SECOND = datetime.fromisoformat("2021-01-01T12:07:55")
+SOURCES = ("warehouse", "duckdb", "postgresql", "postgres")
 
 Jobs = Mapping[str, SendJob | PullJob]
 Schemas = Mapping[str, Schema]
@@ -17,6 +27,7 @@ Schemas = Mapping[str, Schema]
 def disagreements(settings: Settings, jobs: Jobs, schemas: Schemas) -> list[str]:
     """Return a sentence for everything in one file that does not fit another; empty when all is well."""
     return [
+        *_warehouse(settings),
         *(sentence for schema in schemas.values() for sentence in _schema(schema, schemas)),
         *(
             sentence
@@ -36,13 +47,25 @@ def pattern_error(pattern: str) -> str | None:
     return None
 
 
+def _warehouse(settings: Settings) -> Iterator[str]:
+    url = settings.warehouse.url
+    if not url.startswith("duckdb://"):
+        yield (
+            f"closedloop.toml: key 'warehouse.url': '{url.partition(':')[0]}' is no warehouse; "
+            "write duckdb:///var/warehouse.duckdb"
+        )
+
+
 def _schema(schema: Schema, schemas: Schemas) -> Iterator[str]:
     where = f"schemas/{schema.name}.toml"
     if error := pattern_error(schema.file):
         yield f"{where}: key 'table.file': {error}"
-    for rule in schema.rules:
-        if rule not in RULES:
-            yield f"{where}: key 'table.rules': no rule is called '{rule}'{nearest(rule, RULES)}"
+    for ask in (stored_columns, rules_of):
+        try:
+            ask(schema)
+        except ProjectError as error:
+            own_words = str(error).removeprefix(f"schema '{schema.name}': ")
+            yield f"{where}: {own_words}"
     for header, column in schema.columns.items():
         if column.references:
             yield from _reference(f"{where}: column '{header}'", column.references, schemas)
@@ -63,7 +86,9 @@ def _job(name: str, job: SendJob | PullJob, settings: Settings, schemas: Schemas
     if job.client not in settings.clients:
         known = settings.clients
         yield f"{where}: key 'client': closedloop.toml has no client '{job.client}'{nearest(job.client, known)}"
-    if job.schedule and (error := schedule_error(job.schedule)):
+    if not NAME.fullmatch(name):
+        yield f"{where}: call the file otherwise: {NAME_RULE}"
+    if job.schedule is not None and (error := schedule_error(job.schedule)):
         yield f"{where}: key 'schedule': '{job.schedule}' is no cron schedule: {error}"
     wanted = job.schemas if isinstance(job, PullJob) else _outgoing_names(job)
     for schema in wanted:
@@ -74,6 +99,8 @@ def _job(name: str, job: SendJob | PullJob, settings: Settings, schemas: Schemas
         yield from _incoming(where, job, settings, known_schemas)
     else:
         yield from _outgoing(where, job, known_schemas)
+        yield from _names(where, job, settings, known_schemas)
+        yield from _sources(where, job)
 
 
 def _outgoing_names(job: SendJob) -> list[str]:
@@ -93,20 +120,59 @@ def _outgoing(where: str, job: SendJob, schemas: list[Schema]) -> Iterator[str]:
             yield f"{where}: schema '{schema.name}' needs a column with filled = \"source_mailing\""
 
 
-def _incoming(where: str, job: PullJob, settings: Settings, schemas: list[Schema]) -> Iterator[str]:
-    own = settings.clients[job.client].files if job.client in settings.clients else {}
-    patterns = {schema.name: own.get(schema.name, schema.file) for schema in schemas}
-    sound = {name: Pattern(text) for name, text in patterns.items() if not pattern_error(text)}
+def _names(where: str, job: SendJob, settings: Settings, schemas: list[Schema]) -> Iterator[str]:
+    """Check the names of written files: no two waves, and no two files of one wave, may share one."""
+    sound = _patterns(job, settings, schemas)
     for name, pattern in sound.items():
-        for other, also in sound.items():
-            if other != name and also.match(pattern.sample()):
-                yield f"{where}: a file of '{name}' would also be taken for one of '{other}': make 'table.file' distinct"
+        if pattern.match(pattern.name(SOME_SECOND)) != SOME_SECOND:
+            yield f"{where}: the files of '{name}' need a name that tells the second, as in '{{date:%Y%m%d%H%M%S}}_{name}.csv'"
+    yield from _alike(where, sound)
+
+
+def _sources(where: str, job: SendJob) -> Iterator[str]:
+    given = {
+        "selection": job.selection,
+        "test_recipients": job.test_recipients,
+        "product_data": job.product_data,
+    }
+    for key, selection in given.items():
+        scheme = _scheme(selection)
+        if scheme not in SOURCES:
+            yield (
+                f"{where}: key '{key}.from': '{scheme}' is no source; "
+                "write 'warehouse', 'duckdb:///path' or 'postgresql://user@host/database'"
+            )
+
+
+def _scheme(selection: Selection | None) -> str:
+    return selection.source.partition(":")[0] if selection else "warehouse"
+
+
+def _incoming(where: str, job: PullJob, settings: Settings, schemas: list[Schema]) -> Iterator[str]:
+    yield from _alike(where, _patterns(job, settings, schemas))
     for schema in schemas:
         if any(column.filled for column in schema.columns.values()):
             yield f"{where}: schema '{schema.name}' has filled columns, so it is written, not pulled"
 
 
+def _patterns(
+    job: SendJob | PullJob, settings: Settings, schemas: list[Schema]
+) -> dict[str, Pattern]:
+    """Return the file name patterns that are sound, the client's own before the schema's."""
+    own = settings.clients[job.client].files if job.client in settings.clients else {}
+    texts = {schema.name: own.get(schema.name, schema.file) for schema in schemas}
+    return {name: Pattern(text) for name, text in texts.items() if not pattern_error(text)}
+
+
+def _alike(where: str, patterns: Mapping[str, Pattern]) -> Iterator[str]:
+    for (name, pattern), (other, also) in combinations(patterns.items(), 2):
+        if also.match(pattern.sample()) or pattern.match(also.sample()):
+            yield f"{where}: a file of '{name}' can't be told from one of '{other}': make 'table.file' distinct"
+
+
 def _client(name: str, client: Client, schemas: Schemas) -> Iterator[str]:
+    if not NAME.fullmatch(name):
+        yield f"closedloop.toml: key 'clients.{name}': call the client otherwise: {NAME_RULE}"
     for schema, pattern in client.files.items():
         where = f"closedloop.toml: key 'clients.{name}.files.{schema}'"
         if schema not in schemas:
