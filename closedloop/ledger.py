@@ -49,7 +49,7 @@ class Ledger:
     """The durable memory of this side.
 
     Every method is one transaction, on disk (fsync) before it returns. The folder and the file are made
-    on first use, readable by the owner only. Raises `ClosedLoopError` where the file can't be used.
+    by the first that writes, readable by the owner only. Raises `ClosedLoopError` where the file can't be used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -153,11 +153,22 @@ class Ledger:
             self._path.touch(mode=0o600)
             self._open = sqlite3.connect(self._path, timeout=30, isolation_level=None)
             self._open.row_factory = sqlite3.Row
-            # FULL with a rollback journal: a commit is on disk before it returns, power cut included.
-            self._open.executescript(
-                f"pragma synchronous = full; {SCHEMA} pragma user_version = {VERSION};"
-            )
+            # EXTRA: a commit is on disk before it returns, the end of its journal included. With FULL a power cut
+            # just after could undo it, and an upload with it.
+            self._open.execute("pragma synchronous = extra")
+            self._ensure_schema(self._open)
         return self._open
+
+    def _ensure_schema(self, db: sqlite3.Connection) -> None:
+        (version,) = db.execute("pragma user_version").fetchone()
+        if version > VERSION:
+            self.close()
+            raise ClosedLoopError(
+                f"{self._path}: a newer closedloop wrote this ledger (version {version}, this one knows {VERSION}); "
+                "update closedloop"
+            )
+        if version < VERSION:
+            db.executescript(f"begin immediate; {SCHEMA} pragma user_version = {VERSION}; commit;")
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -172,6 +183,8 @@ class Ledger:
             db.execute("commit")
 
     def _rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        if not self._open and not self._path.exists():
+            return []
         with self._speaking():
             return self._connection().execute(sql, parameters).fetchall()
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from closedloop.cli import Setting
+from closedloop.errors import ProjectError
 
 if TYPE_CHECKING:
+    from closedloop.flows.runner import Wish
+    from closedloop.model.job import PullJob, SendJob
     from closedloop.model.run import RunReport
 
 
@@ -48,6 +51,7 @@ def run(
     closedloop run pull_responses --date 2026-11-20    a day again, by hand
     """
     from closedloop.console import watching
+    from closedloop.core.report import repeats
     from closedloop.edges import ports
     from closedloop.flows.runner import Wish, alone, carry_out
     from closedloop.state import StateFolder
@@ -55,14 +59,32 @@ def run(
     project = setting.project()
     chosen = project.job(job)
     wish = Wish(day.date() if day else None, dry_run=dry_run, again=again, test=test)
+    _refuse_what_does_not_fit(wish, chosen)
     with (
         alone(chosen, StateFolder(project.state).lock(f"{chosen.client}.{chosen.name}")),
         watching(shown=sys.stderr.isatty() and not as_json) as watch,
         ports(project, chosen, watch) as given,
     ):
+        last = given.ledger.last_run(job)
         report = carry_out(chosen, project, given, wish, setting.now)
-    _show(report, setting, as_json=as_json)
+    is_news = dry_run or not repeats(report, last.report if last else None)
+    _show(report, setting, as_json=as_json, is_news=is_news)
     return report.exit_code
+
+
+def _refuse_what_does_not_fit(wish: "Wish", job: "SendJob | PullJob") -> None:
+    """Refuse options that belong to another kind of job, or to none, before anything is touched."""
+    where = f"jobs/{job.name}.toml"
+    if job.kind == "pull" and (wish.again or wish.test):
+        raise ProjectError(f"{where} is a pull job: --again and --test belong to send jobs")
+    if job.kind == "send" and wish.day:
+        raise ProjectError(f"{where} is a send job: --date belongs to pull jobs")
+    if job.kind == "send" and wish.test and not job.test_recipients:
+        raise ProjectError(
+            f"{where}: --test needs a section [test_recipients], with 'sql' or 'file'"
+        )
+    if wish.day and wish.dry_run:
+        raise ProjectError("--date takes a day's files in again; there is no --dry-run of it")
 
 
 @click.command()
@@ -95,7 +117,8 @@ def status(setting: Setting, *, as_json: bool) -> None:
         click.echo(sentence)
 
 
-def _show(report: "RunReport", setting: Setting, *, as_json: bool) -> None:
+def _show(report: "RunReport", setting: Setting, *, as_json: bool, is_news: bool) -> None:
+    """Print a report, or only its troubles; under cron a trouble that was told already is not told again."""
     from closedloop.console import show_report
     from closedloop.core.report import as_json as to_json
     from closedloop.core.report import troubles
@@ -104,6 +127,6 @@ def _show(report: "RunReport", setting: Setting, *, as_json: bool) -> None:
         click.echo(to_json(report))
     elif setting.verbose or sys.stdout.isatty():
         show_report(report)
-    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+    if is_news and not (sys.stderr.isatty() and sys.stdout.isatty()):
         for sentence in troubles(report):
             click.echo(f"closedloop: {report.job}: {sentence}", err=True)

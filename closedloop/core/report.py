@@ -13,6 +13,8 @@ from closedloop.model.run import (
     SendResult,
 )
 
+FAILED = (FileStatus.REFUSED, FileStatus.UNREACHABLE)
+
 
 def as_json(report: RunReport) -> str:
     """Return a report as JSON text; times are ISO 8601 in UTC."""
@@ -37,15 +39,31 @@ def troubles(report: RunReport) -> list[str]:
     """Return a sentence for everything that a person should act on; empty when all went well."""
     if isinstance(report.result, SendResult):
         return [_sent(report.result)] if report.exit_code else []
-    failed = [
-        file
-        for file in report.result.files
-        if file.status in (FileStatus.REFUSED, FileStatus.UNREACHABLE)
-    ]
+    failed = [file for file in report.result.files if file.status in FAILED]
     return [
         *(f"{file.name}: {file.status}: {file.detail}" for file in failed),
         *map(gap, report.result.missing),
     ]
+
+
+def repeats(report: RunReport, last: str | None) -> bool:
+    """Say whether a run took nothing in and has no other trouble than the last one, given as JSON, had.
+
+    Of a missing file this is so for the rest of the day: the days left are a part of the trouble.
+    """
+    if last is None or not isinstance(report.result, PullResult):
+        return False
+    if any(file.status not in FAILED for file in report.result.files):
+        return False
+    return _trouble(json.loads(as_json(report))) == _trouble(json.loads(last))
+
+
+def _trouble(report: dict[str, Any]) -> list[object]:
+    files = report["result"].get("files", [])
+    failed = [
+        (file["name"], file["status"], file["detail"]) for file in files if file["status"] in FAILED
+    ]
+    return [failed, report["result"].get("missing", [])]
 
 
 def gap(missing: MissingFile) -> str:
@@ -53,7 +71,7 @@ def gap(missing: MissingFile) -> str:
     left = (
         "today is the last day"
         if missing.days_left <= 0
-        else f"{missing.days_left} days left to fetch it"
+        else f"{_number(missing.days_left, 'day')} left to fetch it"
     )
     return f"{missing.schema} of {missing.day:%Y-%m-%d} is missing: {left}"
 
@@ -61,7 +79,7 @@ def gap(missing: MissingFile) -> str:
 def rejects(file: FileOutcome) -> list[str]:
     """Return a sentence for each rule that rejected rows of a file."""
     return [
-        f"{file.name}: {rows:,} rows rejected: {f'column {column}: ' if column else ''}{rule}"
+        f"{file.name}: {_number(rows, 'row')} rejected: {f'column {column}: ' if column else ''}{rule}"
         for column, rule, rows in file.rejects
     ]
 
@@ -71,10 +89,8 @@ def _pulled(result: PullResult) -> str:
         return "nothing new"
     loaded = sum(file.counts.loaded for file in result.files)
     rejected = sum(file.counts.quarantined for file in result.files)
-    failed = sum(
-        file.status in (FileStatus.REFUSED, FileStatus.UNREACHABLE) for file in result.files
-    )
-    text = f"{len(result.files)} files, {loaded:,} rows, {rejected:,} rejected"
+    failed = sum(file.status in FAILED for file in result.files)
+    text = f"{_number(len(result.files), 'file')}, {_number(loaded, 'row')}, {rejected:,} rejected"
     return f"{text}, {failed} failed" if failed else text
 
 
@@ -90,6 +106,10 @@ def _sent(result: SendResult) -> str:
         "lost and the file is gone. This job sends nothing more. Ask the platform's support, or look at its list of mailings, "
         "whether the wave was imported",
     }[result.outcome]
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _plain(value: Any) -> str:
