@@ -61,7 +61,7 @@ class Warehouse(Protocol):
         ...
 
     def suppressed(self, client: str) -> pl.DataFrame:
-        """Return who must not be mailed: `recipient` (text as delivered), `reason` (unsubscribed, bounced)."""
+        """Return who must not be mailed, each address once: `recipient` (as delivered), `reason` (unsubscribed, bounced)."""
         ...
 
     def record_waves(self, waves: Sequence[Wave]) -> None:
@@ -77,7 +77,7 @@ class Warehouse(Protocol):
         ...
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Return the rows of a query of ours, small enough to hold."""
+        """Return the rows of a query of ours, small enough to hold; times are UTC without a zone."""
         ...
 
     def close(self) -> None:

@@ -83,8 +83,7 @@ class DuckDBWarehouse:
             load.begin()
             yield load
         finally:
-            if not load.committed:
-                load.roll_back()
+            load.end()
 
     def unresolved(self, client: str, names: Sequence[str]) -> list[tuple[str, str, int]]:
         """Return (file, column, rows) for each reference of these loaded files that points at nothing yet."""

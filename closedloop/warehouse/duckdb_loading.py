@@ -23,18 +23,22 @@ FLUSH_BYTES = 64 * 1024 * 1024
 
 
 class Arriving:
-    """A frame that DuckDB can read without pyarrow: it shows its Arrow stream and nothing else."""
+    """The rows on their way into DuckDB, which reads them without pyarrow: an Arrow stream and nothing else.
+
+    It is registered once for a load and holds one frame after another: DuckDB keeps all that was ever
+    registered in a transaction until its end, which for ten million rows came to 1.4 GB.
+    """
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
+        self.frame = frame
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Return the frame's rows as an Arrow stream."""
-        return self._frame.__arrow_c_stream__(requested_schema)
+        """Return the rows as an Arrow stream."""
+        return self.frame.__arrow_c_stream__(requested_schema)
 
 
 class DuckDBLoading:
-    """A `Loading`; whoever opened the transaction rolls it back unless `committed`.
+    """A `Loading`; whoever opened the transaction `end`s it.
 
     Small frames gather until an insert is worth its overhead.
     """
@@ -46,12 +50,13 @@ class DuckDBLoading:
         file: FileIdentity,
         schema: Schema,
     ) -> None:
-        self.committed = False
+        self._committed = False
         self._connection = connection
         self._opening = opening
         self._file = file
         self._schema = schema
         self._waiting: list[pl.DataFrame] = []
+        self._arriving: Arriving | None = None
         self._load_id = 0
 
     def begin(self) -> None:
@@ -61,6 +66,15 @@ class DuckDBLoading:
             self._remove_earlier()
             found = self._connection.execute("SELECT coalesce(max(load_id), 0) + 1 FROM loads")
             (self._load_id,) = found.fetchall()[0]
+
+    def end(self) -> None:
+        """Let go of everything, and of the transaction unless it is committed."""
+        self._waiting.clear()
+        # A broken connection has lost the transaction already, and its first error tells more.
+        with contextlib.suppress(WarehouseError), self._speaking():
+            if not self._committed:
+                self._connection.execute("ROLLBACK")
+            self._connection.unregister("arriving")
 
     def append(self, rows: pl.DataFrame) -> None:
         """Add accepted rows."""
@@ -84,14 +98,7 @@ class DuckDBLoading:
                     "INSERT INTO rejects VALUES (?, ?, ?, ?)", [self._load_id, column, rule, rows]
                 )
             self._connection.execute("COMMIT")
-        self.committed = True
-
-    def roll_back(self) -> None:
-        """Leave the warehouse as it was."""
-        self._waiting.clear()
-        # A broken connection has lost the transaction already, and its first error tells more.
-        with contextlib.suppress(WarehouseError), self._speaking():
-            self._connection.execute("ROLLBACK")
+        self._committed = True
 
     def _speaking(self) -> contextlib.AbstractContextManager[None]:
         return speaking(self._opening, f"refuses {self._file.name}")
@@ -111,14 +118,19 @@ class DuckDBLoading:
         if not self._waiting:
             return
         columns = column_list(self._schema)
-        rows = Arriving(pl.concat(self._waiting))
+        rows = pl.concat(self._waiting)
         self._waiting.clear()
         with self._speaking():
-            self._connection.register("arriving", rows)
-            try:
-                self._connection.execute(
-                    f"INSERT INTO {quoted(raw_name(self._schema.name))} (load_id, line, {columns}) "
-                    f"SELECT {self._load_id}, line, {columns} FROM arriving"
-                )
-            finally:
-                self._connection.unregister("arriving")
+            arriving = self._offer(rows)
+            self._connection.execute(
+                f"INSERT INTO {quoted(raw_name(self._schema.name))} (load_id, line, {columns}) "
+                f"SELECT {self._load_id}, line, {columns} FROM arriving"
+            )
+            arriving.frame = rows.clear()
+
+    def _offer(self, rows: pl.DataFrame) -> Arriving:
+        if self._arriving is None:
+            self._arriving = Arriving(rows)
+            self._connection.register("arriving", self._arriving)
+        self._arriving.frame = rows
+        return self._arriving

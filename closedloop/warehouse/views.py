@@ -79,11 +79,11 @@ def _events(schema: Schema) -> str:
     """
     parts = stored_columns(schema)
     delivered = [quoted(part.name) for part in parts if not _is_derived(part)]
-    derived = [quoted(part.name) for part in parts if _is_derived(part)]
+    derived = [part for part in parts if _is_derived(part)]
     same = ", ".join(delivered)
     same_here = ", ".join(f"r.{name}" for name in delivered)
-    least = "".join(f", min({name}) AS {name}" for name in derived)
-    least_here = "".join(f", min(r.{name}) AS {name}" for name in derived)
+    least = "".join(f", {_least(part, '')}" for part in derived)
+    least_here = "".join(f", {_least(part, 'r.')}" for part in derived)
     return f"""
 SELECT "client", {column_list(schema)}
 FROM (
@@ -101,6 +101,11 @@ CROSS JOIN LATERAL generate_series(1, "_times") AS occurrence("_number")"""
 
 def _is_derived(part: StoredColumn) -> bool:
     return part.kind in ("timestamp", "boolean")
+
+
+def _least(part: StoredColumn, table: str) -> str:
+    function = "bool_and" if part.kind == "boolean" else "min"
+    return f"{function}({table}{quoted(part.name)}) AS {quoted(part.name)}"
 
 
 def _mailing_waves(schemas: Sequence[Schema]) -> str:
