@@ -1,11 +1,13 @@
 """Rows out of PostgreSQL, for selections."""
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from closedloop.errors import ProjectError, WarehouseError
+from closedloop.model.privacy import without_addresses
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,6 +25,7 @@ def select_from(url: str, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
         raise ProjectError(
             "selection: PostgreSQL needs the extra: pip install 'closedloop[postgres]'"
         ) from error
+    _refuse_odd_url(url)
     try:
         with psycopg.connect(url, connect_timeout=20) as connection:
             connection.read_only = True
@@ -37,15 +40,40 @@ def select_from(url: str, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
         ) from None
 
 
-def _batches(connection: "psycopg.Connection[Any]", sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
+def _refuse_odd_url(url: str) -> None:
+    """Refuse a URL that can't be read, in words of our own: the library's may quote a password."""
+    import psycopg
+
+    try:
+        psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise ProjectError(
+            "selection: 'from' is no PostgreSQL URL; write it as in postgresql://user@host:5432/database"
+        ) from None
+
+
+def _batches(
+    connection: "psycopg.Connection[tuple[object, ...]]", sql: str, batch_rows: int
+) -> Iterator[pl.DataFrame]:
     with connection.cursor(name="closedloop_selection") as cursor:
         cursor.execute(sql.strip().rstrip(";").encode())
         names = [column.name for column in cursor.description or []]
+        _refuse_twins(names)
         first = True
         while (rows := cursor.fetchmany(batch_rows)) or first:
             yield pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
             first = False
 
 
+def _refuse_twins(names: list[str]) -> None:
+    twins = [name for name, often in Counter(names).items() if often > 1]
+    if twins:
+        raise ProjectError(
+            f"selection: the query yields the column '{twins[0]}' twice; give each a name of its own"
+        )
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    """Return what PostgreSQL says in one line; it may quote a row's values, and an address among them."""
+    lines = without_addresses(str(error)).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

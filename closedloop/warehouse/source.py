@@ -10,6 +10,10 @@ from closedloop.model.job import Selection
 from closedloop.warehouse.base import Warehouse
 
 BATCH_ROWS = 100_000
+UNREADABLE = (
+    "it is no Parquet file, or a CSV in which a row has more fields than the header, or has a quote that is not closed, "
+    "not doubled inside its field, or not UTF-8"
+)
 
 
 def selected(selection: Selection, root: Path, warehouse: Warehouse) -> Iterator[pl.DataFrame]:
@@ -24,7 +28,7 @@ def selected(selection: Selection, root: Path, warehouse: Warehouse) -> Iterator
 
 def query_rows(sql: str, source: str, root: Path, warehouse: Warehouse) -> Iterator[pl.DataFrame]:
     """Run a query where the job says: on the warehouse, another DuckDB file, or PostgreSQL."""
-    scheme, _, rest = source.partition("://")
+    scheme = source.partition("://")[0]
     if source == "warehouse":
         return warehouse.select(sql, BATCH_ROWS)
     if scheme == "duckdb":
@@ -35,7 +39,6 @@ def query_rows(sql: str, source: str, root: Path, warehouse: Warehouse) -> Itera
         from closedloop.warehouse.postgres import select_from as select_from_postgres
 
         return select_from_postgres(source, sql, BATCH_ROWS)
-    del rest
     raise ProjectError(
         f"selection: 'from' is '{scheme}', which is no source; write 'warehouse', 'duckdb:///path' or 'postgresql://user@host/database'"
     )
@@ -61,10 +64,13 @@ def file_rows(path: Path, shown: str) -> Iterator[pl.DataFrame]:
             yield batch
         if not yielded:
             yield frame.head(0).collect()
-    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
-        raise ProjectError(
-            f"selection: '{shown}' can't be read: {str(error).splitlines()[0]}"
-        ) from None
+    except UnicodeDecodeError:
+        raise ProjectError(f"selection: '{shown}' is not UTF-8; save it as such") from None
+    except OSError as error:
+        raise ProjectError(f"selection: '{shown}' can't be read: {error.strerror}") from None
+    except pl.exceptions.PolarsError:
+        # What polars says may quote a row.
+        raise ProjectError(f"selection: '{shown}' can't be read: {UNREADABLE}") from None
 
 
 def _scan(path: Path, shown: str) -> pl.LazyFrame:
