@@ -4,6 +4,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+from closedloop.core.crosscheck import NAME, NAME_RULE
 from closedloop.errors import ProjectError
 
 SETTINGS = """\
@@ -96,7 +97,9 @@ def _adapted(text: str, client: str, *, rehearsal: bool) -> str:
 def client_section(
     name: str, host: str, port: int, user: str, key: str, host_keys: tuple[str, ...]
 ) -> str:
-    """Return the text of a `[clients.NAME]` section."""
+    """Return the text of a `[clients.NAME]` section; `ProjectError` for a name that a client can't have."""
+    if not NAME.fullmatch(name):
+        raise ProjectError(f"--client: '{name}' can't be a client: {NAME_RULE}")
     pins = ", ".join(f'"{pin}"' for pin in host_keys)
     return CLIENT.format(
         name=name, host=host, port=port, user=user, key=key, host_keys=pins, upper=name.upper()

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
+from closedloop.core.report import gap
 from closedloop.core.slots import next_slot
 from closedloop.ledger import Ledger, Run
+from closedloop.model.run import MissingFile
 from closedloop.model.wave import Wave, WaveState
 from closedloop.project import Project
 
@@ -73,7 +75,7 @@ def _glance(name: str, project: Project, ledger: Ledger, now: datetime) -> JobSt
 def _missing(last: Run | None) -> list[str]:
     missing = json.loads(last.report)["result"].get("missing", []) if last else []
     return [
-        f"{file['schema']} of {file['day']} is missing, {file['days_left']} days left"
+        gap(MissingFile(file["schema"], date.fromisoformat(file["day"]), file["days_left"]))
         for file in missing
     ]
 

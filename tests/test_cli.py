@@ -1,0 +1,445 @@
+"""The commands as an operator and cron meet them: what they print, and how they exit."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from filelock import FileLock
+
+from closedloop import errors
+from closedloop.cli import EXIT_CODES, cli, outcome
+from closedloop.model.settings import Client
+from closedloop.scaffold import client_section, write_project
+
+REPOSITORY = Path(__file__).parents[1]
+NOW = "2026-11-20T13:00+01:00"
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def closedloop(capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*words: str | Path) -> Ended:
+        capsys.readouterr()
+        code = outcome(lambda: cli.main([*map(str, words)], standalone_mode=False))
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    root = tmp_path / "shop"
+    section = client_section("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
+    write_project(root, "de", section, rehearsal=True)
+    return root
+
+
+@pytest.fixture(scope="session")
+def other_key() -> str:
+    key = Ed25519PrivateKey.generate().public_key()
+    return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def commands(group: click.Group, *before: str) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        found.append((*before, name))
+        if isinstance(command, click.Group):
+            found += commands(command, *before, name)
+    return found
+
+
+ALL = commands(cli)
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_the_help_of_each_command_has_an_example_on_a_line_of_its_own(
+    words: tuple[str, ...], closedloop: Run
+) -> None:
+    ended = closedloop(*words, "--help")
+    assert ended.code == 0
+    assert re.search(rf"^ +closedloop .*\b{words[-1]}\b", ended.out, re.MULTILINE)
+    assert "\\b" not in ended.out
+
+
+def test_the_first_help_names_every_command_and_a_first_step(closedloop: Run) -> None:
+    ended = closedloop("--help")
+    assert ended.code == 0
+    for words in ALL:
+        assert f"\n  {words[0]} " in ended.out
+    assert "closedloop demo\n" in ended.out
+
+
+def exit_codes(kind: type[errors.ClosedLoopError] = errors.ClosedLoopError) -> set[int]:
+    below = (exit_codes(each) for each in kind.__subclasses__())
+    return {kind.exit_code}.union(*below)
+
+
+def test_the_exit_codes_in_the_help_are_those_of_the_errors(closedloop: Run) -> None:
+    told = [int(code) for code in re.findall(r"^  (\d+) ", EXIT_CODES, re.MULTILINE)]
+    assert told == sorted(exit_codes() | {0, 70})
+    assert EXIT_CODES.strip("\b\n").splitlines()[-1] in closedloop("--help").out
+
+
+def test_the_exit_codes_in_the_readme_are_those_of_the_errors() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    told = [int(code) for code in re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)]
+    assert told == sorted(exit_codes() | {0, 70})
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    for words in ALL:
+        assert f"closedloop {' '.join(words)}" in readme
+
+
+def test_the_readme_links_to_what_is_there() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)", readme) if "://" not in link]
+    assert [link for link in links if not (REPOSITORY / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        pytest.param(["runn"], "No such command 'runn'", id="command"),
+        pytest.param(["run", "send_newsletter", "--frob"], "No such option '--frob'", id="option"),
+        pytest.param(["run"], "Missing argument 'JOB'", id="no job"),
+        pytest.param(["--now", "soon", "status"], "'soon' is no time; write it as", id="time"),
+        pytest.param(
+            ["run", "send_newsleter"],
+            "closedloop: jobs/send_newsleter.toml: there is no such job; did you mean 'send_newsletter'?",
+            id="misspelt job",
+        ),
+        pytest.param(
+            ["run", "pull_responses", "--again"],
+            "closedloop: jobs/pull_responses.toml is a pull job: --again and --test belong to send jobs",
+            id="a pull again",
+        ),
+        pytest.param(
+            ["run", "send_newsletter", "--date", "2026-11-20"],
+            "closedloop: jobs/send_newsletter.toml is a send job: --date belongs to pull jobs",
+            id="a send of a day",
+        ),
+        pytest.param(
+            ["run", "pull_responses", "--date", "20.11.2026"], "does not match the format", id="day"
+        ),
+        pytest.param(
+            ["run", "pull_responses", "--date", "2026-11-20", "--dry-run"],
+            "there is no --dry-run of it",
+            id="a day rehearsed",
+        ),
+        pytest.param(
+            ["run", "send_newsletter", "--test"],
+            "jobs/send_newsletter.toml: --test needs a section [test_recipients], with 'sql' or 'file'",
+            id="nobody to test with",
+        ),
+        pytest.param(
+            ["--project", "nowhere", "status"], "'closedloop init' makes a project", id="project"
+        ),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2_and_touches_nothing(
+    shop: Path, closedloop: Run, words: list[str], sentence: str
+) -> None:
+    before = sorted(shop.rglob("*"))
+    ended = closedloop("--project", shop, *words)
+    assert ended.code == 2
+    assert sentence in ended.err
+    assert sorted(shop.rglob("*")) == before
+
+
+def test_a_run_waits_for_nobody_who_holds_its_lock(shop: Path, closedloop: Run) -> None:
+    lock = shop / "var" / "locks" / "de.pull_responses.lock"
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock):
+        ended = closedloop("--project", shop, "run", "pull_responses")
+    assert ended.code == 75
+    assert ended.err == (
+        "closedloop: pull_responses: another run of this job is under way; nothing was done\n"
+    )
+
+
+def test_a_bug_of_ours_shows_its_traceback_and_exits_with_70(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert outcome(lambda: 1 // 0) == 70
+    shown = capsys.readouterr().err
+    assert "ZeroDivisionError" in shown
+    assert "this is a bug of closedloop" in shown
+
+
+def test_every_line_of_an_error_says_who_speaks(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise errors.ProjectError("one\nanother")
+
+    assert outcome(fail) == 2
+    assert capsys.readouterr().err == "closedloop: one\nclosedloop: another\n"
+
+
+def test_a_server_that_is_not_the_known_one_exits_with_69(
+    desk: "Desk", other_key: str, closedloop: Run
+) -> None:
+    settings = desk.shop / "closedloop.toml"
+    settings.write_text(
+        re.sub("host_keys .*", f'host_keys = ["{other_key}"]', settings.read_text())
+    )
+    ended = closedloop("--project", desk.shop, "run", "pull_responses")
+    assert ended.code == 69
+    assert "host_keys" in ended.err
+
+
+def test_a_key_that_is_not_there_exits_with_2(shop: Path, closedloop: Run) -> None:
+    ended = closedloop("--project", shop, "run", "pull_responses")
+    assert ended.code == 2
+    assert "keys/id_rsa" in ended.err
+
+
+def test_the_status_of_a_new_project_says_that_nothing_ran_and_makes_nothing(
+    shop: Path, closedloop: Run
+) -> None:
+    ended = closedloop("--project", shop, "--now", NOW, "status")
+    assert ended.code == 0
+    assert ended.out.count("never ran") == 2
+    assert not (shop / "var").exists()
+
+
+def test_the_status_as_json_is_for_machines(shop: Path, closedloop: Run) -> None:
+    ended = closedloop("--project", shop, "--now", NOW, "status", "--json")
+    pull, send = json.loads(ended.out)
+    assert (pull["job"], pull["last_run"], pull["exit_code"]) == ("pull_responses", None, None)
+    assert pull["next_slot"] == "2026-11-20T12:10:00+00:00"
+    assert send["next_slot"] == "2026-11-24T05:00:00+00:00"
+    assert send["sentences"] == []
+
+
+def test_the_crontab_is_the_example_in_the_repository(
+    tmp_path: Path, closedloop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = client_section("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
+    root = tmp_path / "newsletter"
+    write_project(root, "de", section, rehearsal=False)
+    monkeypatch.setattr("sys.argv", ["/srv/newsletter/.venv/bin/closedloop"])
+    printed = closedloop("--project", root, "schedule", "cron").out
+    example = (REPOSITORY / "crontab.example").read_text()
+    assert printed.replace(str(root), "/srv/newsletter") == example
+
+
+def test_started_as_a_module_the_crontab_starts_the_module(
+    shop: Path, closedloop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/lib/closedloop/__main__.py"])
+    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
+    printed = closedloop("--project", shop, "schedule", "cron").out
+    assert f" /usr/bin/python3 -m closedloop --project {shop} run pull_responses\n" in printed
+
+
+def test_init_writes_a_project_that_check_finds_sound(tmp_path: Path, closedloop: Run) -> None:
+    root = tmp_path / "shop"
+    made = closedloop("init", root, "--client", "at", "--host", "sftp.example.org")
+    assert made.code == 0
+    assert f"closedloop --project {root} check" in made.out
+    checked = closedloop("--project", root, "check")
+    assert checked.code == 0
+    assert "1 client, 2 jobs, 9 schemas: they are sound and fit each other" in checked.out
+    assert "clients.at.key: 'keys/id_rsa' is not there yet" in checked.out
+
+
+def test_init_never_overwrites_a_project(shop: Path, closedloop: Run) -> None:
+    before = (shop / "closedloop.toml").read_text()
+    ended = closedloop("init", shop)
+    assert ended.code == 2
+    assert "there is a project already; nothing was written" in ended.err
+    assert (shop / "closedloop.toml").read_text() == before
+
+
+def test_init_without_its_emulator_says_how_to_start_one(tmp_path: Path, closedloop: Run) -> None:
+    ended = closedloop("init", tmp_path / "shop", "--emulator", tmp_path / "platform")
+    assert ended.code == 2
+    assert f"start it first: closedloop emulate {tmp_path / 'platform'}" in ended.err
+    assert not (tmp_path / "shop").exists()
+
+
+@pytest.mark.parametrize("name", ['a"b', "a b", "../x", "a.b"])
+def test_init_refuses_a_client_that_can_be_no_folder(
+    tmp_path: Path, closedloop: Run, name: str
+) -> None:
+    ended = closedloop("init", tmp_path / "shop", "--client", name)
+    assert ended.code == 2
+    assert "letters, digits, _ and -" in ended.err
+    assert not (tmp_path / "shop").exists()
+
+
+def select(shop: Path, text: str) -> None:
+    job = shop / "jobs" / "send_newsletter.toml"
+    kept = job.read_text()
+    job.write_text(kept[: kept.index("[selection]")] + f"[selection]\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("selection", "sentence"),
+    [
+        pytest.param(
+            'file = "nix.csv"',
+            "'nix.csv' does not exist; 'file' is relative to the project's folder",
+            id="no file",
+        ),
+        pytest.param(
+            'file = "short.csv"',
+            "column 'Nachname' of schemas/subscribers.toml is not selected",
+            id="a column short",
+        ),
+        pytest.param(
+            'file = "long.csv"',
+            "column 'Points' is not in schemas/subscribers.toml; leave it out",
+            id="a column more",
+        ),
+        pytest.param(
+            'file = "filled.csv"',
+            "column 'WELLE_ID' is filled by closedloop: leave it out",
+            id="a filled column",
+        ),
+        pytest.param(
+            'sql = "select 1 as Email"\nfrom = "duckdb:///shop.duckdb"',
+            "column 'Vorname' of schemas/subscribers.toml is not selected",
+            id="a query",
+        ),
+        pytest.param(
+            'sql = "selec 1"\nfrom = "duckdb:///shop.duckdb"',
+            "the query is refused",
+            id="no query",
+        ),
+    ],
+)
+def test_check_reads_the_selections_of_this_machine(
+    shop: Path, closedloop: Run, selection: str, sentence: str
+) -> None:
+    import duckdb
+
+    duckdb.connect(shop / "shop.duckdb").close()
+    (shop / "short.csv").write_text("Email;Anrede;Vorname\n")
+    (shop / "long.csv").write_text("Email;Anrede;Vorname;Nachname;Points\n")
+    (shop / "filled.csv").write_text("Email;Anrede;Vorname;Nachname;WELLE_ID\n")
+    select(shop, selection)
+    ended = closedloop("--project", shop, "check")
+    assert ended.code == 2
+    assert f"closedloop: jobs/send_newsletter.toml: selection: {sentence}" in ended.err
+
+
+def test_check_says_what_it_could_not_see(shop: Path, closedloop: Run) -> None:
+    select(shop, 'sql = "select 1"\nfrom = "postgresql://crm@db.example.com/shop"')
+    ended = closedloop("--project", shop, "check")
+    assert ended.code == 0
+    assert "selection: not checked: it is asked when the job runs" in ended.out
+
+
+class Desk(NamedTuple):
+    """A project whose server is a folder of this disk."""
+
+    shop: Path
+    incoming: Path
+    outgoing: Path
+
+
+@pytest.fixture
+def desk(sshd: Client, client_on: Callable[[Path], Client], tmp_path: Path) -> Desk:
+    client = client_on(tmp_path / "remote")
+    root = tmp_path / "shop"
+    section = client_section(
+        "de", client.host, client.port, sshd.user, str(client.key), client.host_keys
+    )
+    section = section.replace('"/incoming"', f'"{client.upload}"')
+    section = section.replace('"/outgoing"', f'"{client.download}"')
+    write_project(root, "de", section, rehearsal=True)
+    return Desk(root, Path(client.upload), Path(client.download))
+
+
+def deliver(desk: Desk, day: str, *kinds: str) -> None:
+    heads = {
+        "mailings": "id;compoundMasterId;mailingGroupId;mailing.recipientLists;started;finished\n",
+        "links": "id;mailingId;mailingToUserId;mailingGroupId;name;url\n",
+    }
+    for kind in kinds:
+        (desk.outgoing / f"{day}_{kind}.csv").write_text(heads[kind])
+
+
+def test_cron_hears_of_a_missing_file_once_a_day(desk: Desk, closedloop: Run) -> None:
+    def pull(now: str, *more: str) -> Ended:
+        return closedloop("-p", desk.shop, "--now", now, "run", "pull_responses", *more)
+
+    job = desk.shop / "jobs" / "pull_responses.toml"
+    job.write_text(re.sub(r"schemas      = .*", 'schemas = ["mailings", "links"]', job.read_text()))
+    deliver(desk, "20261119", "mailings", "links")
+    deliver(desk, "20261120", "mailings")
+    told = pull("2026-11-20T12:00+01:00")
+    assert told == Ended(
+        0,
+        "",
+        "closedloop: pull_responses: links of 2026-11-20 is missing: 14 days left to fetch it\n",
+    )
+    assert pull("2026-11-20T12:10+01:00") == Ended(0, "", "")
+    assert "links of 2026-11-20 is missing" in pull("2026-11-20T12:15+01:00", "--dry-run").err
+    assert pull("2026-11-20T12:20+01:00") == Ended(0, "", "")
+    next_day = pull("2026-11-21T00:10+01:00")
+    assert "links of 2026-11-20 is missing: 13 days left" in next_day.err
+    deliver(desk, "20261120", "links")
+    assert pull("2026-11-21T00:20+01:00") == Ended(0, "", "")
+    assert json.loads(pull("2026-11-21T00:30+01:00", "--json").out)["result"]["missing"] == []
+
+
+def test_a_talkative_run_shows_the_story(desk: Desk, closedloop: Run) -> None:
+    rehearsed = closedloop("-p", desk.shop, "-v", "run", "send_newsletter", "--dry-run")
+    assert rehearsed.code == 0
+    assert "dry run: 3 of 5 would be mailed; nothing was sent" in rehearsed.out
+    assert "- duplicate" in rehearsed.out
+    assert "example.com" not in rehearsed.out
+    assert "Müller" not in rehearsed.out
+    assert [*desk.incoming.iterdir()] == []
+
+
+def test_a_wave_goes_out_once_in_a_slot(desk: Desk, closedloop: Run) -> None:
+    words = ("-p", desk.shop, "--now", NOW, "run", "send_newsletter", "--json")
+    sent, again = (json.loads(closedloop(*words).out) for _ in range(2))
+    assert sent["result"]["outcome"] == "sent"
+    assert again["result"]["outcome"] == "already sent"
+    (upload,) = desk.incoming.iterdir()
+    assert upload.name == sent["result"]["wave"]["file"]
+    assert len(upload.read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("selection", ['file = "nix.csv"', 'sql = "select 1 as x"'])
+def test_a_wrong_selection_stops_a_run_before_anything_is_written_remotely(
+    desk: Desk, closedloop: Run, selection: str
+) -> None:
+    select(desk.shop, selection)
+    ended = closedloop("-p", desk.shop, "run", "send_newsletter")
+    assert ended.code == 2
+    assert [*desk.incoming.iterdir()] == []
+    assert not [*(desk.shop / "var" / "outbox").rglob("*.csv*")]
+
+
+def test_the_status_after_a_run_says_what_is_missing(desk: Desk, closedloop: Run) -> None:
+    deliver(desk, "20261120", "mailings")
+    closedloop("-p", desk.shop, "--now", NOW, "run", "pull_responses")
+    pull, _ = json.loads(closedloop("-p", desk.shop, "--now", NOW, "status", "--json").out)
+    assert (pull["last_run"][:16], pull["exit_code"]) == ("2026-11-20T12:00", 0)
+    assert len(pull["sentences"]) == 7
+    assert (
+        "pull_responses: links of 2026-11-20 is missing: 14 days left to fetch it"
+        in (pull["sentences"])
+    )
