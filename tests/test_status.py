@@ -1,0 +1,94 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from closedloop.core.report import as_json
+from closedloop.ledger import Ledger, Run
+from closedloop.model.run import MissingFile, PullResult, RunReport
+from closedloop.model.wave import Wave, WaveState
+from closedloop.project import Project, load_project
+from closedloop.scaffold import client_section, write_project
+from closedloop.status import JobStatus, glance
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+WAVE = Wave(
+    client="de", wave_id=20261117060000, job="send_newsletter", source_mailing=1, file="x.csv",
+    slot=NOW, test=False, state=WaveState.PUBLISHED, selected=3, written=3, dropped={}, size=1,
+    sha256="", built_at=NOW,
+)  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    section = client_section("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
+    write_project(tmp_path, "de", section, rehearsal=False)
+    return load_project(tmp_path)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(tmp_path / "ledger.sqlite") as opened:
+        yield opened
+
+
+def seen(project: Project, ledger: Ledger) -> dict[str, JobStatus]:
+    return {status.job: status for status in glance(project, ledger, NOW)}
+
+
+def ran(code: int, *missing: MissingFile) -> Run:
+    report = RunReport("r", "pull_responses", "de", NOW, NOW, PullResult(missing=missing))
+    return Run("r", "pull_responses", "de", NOW, NOW, code, as_json(report))
+
+
+def test_a_job_that_never_ran_has_a_next_slot_only(project: Project, ledger: Ledger) -> None:
+    status = seen(project, ledger)["send_newsletter"]
+    assert (status.last_run, status.exit_code, status.sentences) == (None, None, ())
+    assert status.next_slot == datetime(2026, 11, 24, 5, tzinfo=UTC)
+    assert status.as_row()[3:5] == ("-", "never ran")
+
+
+@pytest.mark.parametrize(("code", "outcome"), [(0, "ok"), (1, "failed (exit 1)")])
+def test_the_last_run_says_how_it_ended(
+    project: Project, ledger: Ledger, code: int, outcome: str
+) -> None:
+    ledger.put_run(ran(code))
+    assert seen(project, ledger)["pull_responses"].as_row()[4] == outcome
+
+
+def test_what_the_last_pull_missed_is_named(project: Project, ledger: Ledger) -> None:
+    ledger.put_run(ran(0, MissingFile("clicks", date(2026, 11, 19), 13)))
+    assert seen(project, ledger)["pull_responses"].sentences == (
+        "pull_responses: clicks of 2026-11-19 is missing: 13 days left to fetch it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (WaveState.UNKNOWN, "it is not known whether the platform took x.csv; ask its support"),
+        (WaveState.STAGED, "is staged; the next run looks at the server before it goes on"),
+        (WaveState.PUBLISHING, "is publishing; the next run looks at the server"),
+    ],
+)
+def test_a_wave_that_waits_is_named(
+    project: Project, ledger: Ledger, state: WaveState, words: str
+) -> None:
+    ledger.put_wave(replace(WAVE, state=state))
+    (sentence,) = seen(project, ledger)["send_newsletter"].sentences
+    assert words in sentence
+
+
+def test_a_wave_that_went_out_needs_nobody(project: Project, ledger: Ledger) -> None:
+    ledger.put_wave(WAVE)
+    ledger.put_wave(replace(WAVE, wave_id=1, job="another", state=WaveState.UNKNOWN))
+    assert seen(project, ledger)["send_newsletter"].sentences == ()
+
+
+def test_the_same_for_machines_is_plain(project: Project, ledger: Ledger) -> None:
+    ledger.put_run(replace(ran(0), started=NOW - timedelta(minutes=5)))
+    plain = seen(project, ledger)["pull_responses"].as_dict()
+    assert plain["last_run"] == "2026-11-20T11:55:00+00:00"
+    assert plain["next_slot"] == "2026-11-20T12:10:00+00:00"
