@@ -118,7 +118,7 @@ def status(setting: Setting, *, as_json: bool) -> None:
 
 
 def _show(report: "RunReport", setting: Setting, *, as_json: bool, is_news: bool) -> None:
-    """Print a report, or only its troubles; under cron a trouble that was told already is not told again."""
+    """Print the report, or only its troubles; under cron a trouble that was told already is not told again."""
     from closedloop.console import show_report
     from closedloop.core.report import as_json as to_json
     from closedloop.core.report import troubles
@@ -127,6 +127,7 @@ def _show(report: "RunReport", setting: Setting, *, as_json: bool, is_news: bool
         click.echo(to_json(report))
     elif setting.verbose or sys.stdout.isatty():
         show_report(report)
-    if is_news and not (sys.stderr.isatty() and sys.stdout.isatty()):
+        return
+    if is_news:
         for sentence in troubles(report):
             click.echo(f"closedloop: {report.job}: {sentence}", err=True)

@@ -109,11 +109,10 @@ def decide(
     )
     listed = pl.when(blocked(pl.col("address"), blocklist)).then(pl.lit("blocklisted"))
     rows = rows.select("address", pl.coalesce("reason", "left", listed).alias("reason"))
-    mailed = pl.col("reason").is_null()
-    again = mailed & ~pl.struct("address", mailed.alias("mailed")).is_first_distinct()
-    return rows.select(
-        pl.when(again).then(pl.lit("duplicate")).otherwise("reason").alias("reason")
-    ).to_series()
+    mailed = rows["reason"].is_null()
+    again = rows["address"].filter(mailed).is_first_distinct().not_()
+    repeated = mailed.arg_true().filter(again)
+    return rows["reason"].scatter(repeated, "duplicate")
 
 
 def dropped(reasons: pl.Series) -> dict[str, int]:
