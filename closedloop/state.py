@@ -5,7 +5,8 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TextIO
@@ -14,6 +15,8 @@ from closedloop.errors import ClosedLoopError
 from closedloop.model.file import FileIdentity
 
 CHUNK = 1 << 20
+HEADER = 18
+"""So many bytes at most does a copy's header take."""
 
 
 class StateFolder:
@@ -50,7 +53,9 @@ class StateFolder:
 
     def clear_outbox(self, client: str, stamp: int, name: str) -> None:
         """Remove what was written for a wave."""
-        self.outbox(client, name).unlink(missing_ok=True)
+        path = self.outbox(client, name)
+        path.unlink(missing_ok=True)
+        path.with_name(f"{name}.part").unlink(missing_ok=True)
         shutil.rmtree(self._folder("outbox", client) / f"{stamp}_products", ignore_errors=True)
 
     def sent(self, client: str, name: str) -> Path:
@@ -63,6 +68,11 @@ class StateFolder:
             self._folder("archive", file.client, f"{file.day:%Y}", f"{file.day:%m}")
             / f"{file.name}.{file.sha256[:8]}.zst"
         )
+
+    def archives(self, client: str, day: date) -> list[Path]:
+        """Return the copies that lie where those of a day do, oldest content first."""
+        folder = self._folder("archive", client, f"{day:%Y}", f"{day:%m}")
+        return sorted(folder.glob("*.zst"), key=lambda path: path.stat().st_mtime)
 
     def quarantine(self, file: FileIdentity) -> Path:
         """Return where the rejected rows of one content of a response file are kept."""
@@ -82,9 +92,12 @@ class StateFolder:
         return str(path.relative_to(self.root.parent))
 
     def _folder(self, *parts: str) -> Path:
-        folder = self.root.joinpath(*parts)
+        folder = self.root
         with speaking(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for part in parts:
+                folder /= part
+                folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 
 
@@ -114,33 +127,66 @@ def settle(part: Path, path: Path) -> None:
         os.close(folder)
 
 
+@contextmanager
+def appearing(path: Path) -> Iterator[BinaryIO]:
+    """Give a stream whose bytes stand at `path`, on disk, once the block ends well; after an error nothing is left."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with private(part) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        settle(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def pack(source: Path, target: Path) -> None:
-    """Compress `source` into `target` (zstd); `source` is removed once the copy is on disk."""
+    """Compress `source` into `target` (zstd), with its time; `source` is removed once the copy is on disk."""
     import zstandard
 
-    part = target.with_name(f"{target.name}.part")
+    compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
     with speaking(target):
-        with source.open("rb") as plain, private(part) as packed:
-            zstandard.ZstdCompressor(level=3).copy_stream(plain, packed, size=source.stat().st_size)
+        given = source.stat()
+        with source.open("rb") as plain, appearing(target) as packed:
+            compressor.copy_stream(plain, packed, size=given.st_size)
             packed.flush()
-            os.fsync(packed.fileno())
-        settle(part, target)
+            os.utime(packed.fileno(), ns=(given.st_mtime_ns, given.st_mtime_ns))
         source.unlink()
 
 
 def unpack(source: Path, target: Path) -> str:
-    """Decompress `source` into `target` and return the SHA-256 of its bytes."""
+    """Decompress `source` into `target` and return the SHA-256 of its bytes.
+
+    Raises `ClosedLoopError`, with nothing left at `target`, where the copy is damaged or cut off.
+    """
     import zstandard
 
-    part = target.with_name(f"{target.name}.part")
     digest = hashlib.sha256()
-    with speaking(target):
-        with source.open("rb") as packed, private(part) as plain:
-            for chunk in zstandard.ZstdDecompressor().read_to_iter(packed, write_size=CHUNK):
+    try:
+        with speaking(target), source.open("rb") as packed, appearing(target) as plain:
+            for chunk in _decompressed(packed):
                 digest.update(chunk)
                 plain.write(chunk)
-        settle(part, target)
+    except zstandard.ZstdError as error:
+        raise ClosedLoopError(
+            f"{source}: the copy is damaged ({error}); take it from a backup, or the file from the server"
+        ) from None
     return digest.hexdigest()
+
+
+def _decompressed(packed: BinaryIO) -> Iterator[bytes]:
+    """Yield what a copy holds; the library itself is silent about one that is cut off."""
+    import zstandard
+
+    left = zstandard.frame_content_size(packed.read(HEADER))
+    packed.seek(0)
+    for chunk in zstandard.ZstdDecompressor().read_to_iter(packed, write_size=CHUNK):
+        left -= len(chunk)
+        yield chunk
+    if left:
+        raise zstandard.ZstdError("it is cut off")
 
 
 def sha256(path: Path) -> str:
@@ -155,10 +201,8 @@ class OutboxFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self._part = path.with_name(f"{path.name}.part")
         self._digest = hashlib.sha256()
-        with speaking(path):
-            self._stream = private(self._part)
+        self._opened = ExitStack()
 
     @property
     def sha256(self) -> str:
@@ -173,6 +217,8 @@ class OutboxFile:
         self.size += len(data)
 
     def __enter__(self) -> Self:
+        with speaking(self.path):
+            self._stream = self._opened.enter_context(appearing(self.path))
         return self
 
     def __exit__(
@@ -182,13 +228,7 @@ class OutboxFile:
         trace: TracebackType | None,
     ) -> None:
         with speaking(self.path):
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-            self._stream.close()
-            if kind is None:
-                settle(self._part, self.path)
-            else:
-                self._part.unlink()
+            self._opened.__exit__(kind, error, trace)
 
 
 class QuarantineFile:
@@ -220,6 +260,8 @@ class QuarantineFile:
             if not self._rows:
                 self._path.unlink(missing_ok=True)
                 return None
+            with self._part.open("rb") as stream:
+                os.fsync(stream.fileno())
             settle(self._part, self._path)
         return self._path
 

@@ -64,7 +64,7 @@ class Tally:
     def warned(self) -> tuple[str, ...]:
         """Return a sentence for each warning."""
         return tuple(
-            f"column '{column}': {rows:,} values {rule}"
+            f"column '{column}': {rows:,} rows: {rule}"
             for (column, rule), rows in self.warnings.items()
         )
 

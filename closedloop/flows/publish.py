@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from closedloop.errors import AlreadyThere, ClosedLoopError, OutcomeUnknown
+from closedloop.errors import AlreadyThere, ClosedLoopError, NotThere, OutcomeUnknown, RemoteError
 from closedloop.flows.ports import Ports
 from closedloop.model.wave import Wave, WaveState
 from closedloop.state import pack
 
 logger = logging.getLogger(__name__)
+
+TRIES = 2
 
 
 def deliver(wave: Wave, ports: Ports, now: datetime) -> Wave:
@@ -20,65 +22,85 @@ def deliver(wave: Wave, ports: Ports, now: datetime) -> Wave:
     temporary = _temporary(wave, ports)
     ports.remote.remove(temporary)
     ports.remote.stage(_outbox(wave, ports), temporary, ports.watch(f"upload {wave.file}"))
-    return publish(_put(wave, WaveState.STAGED, ports), ports, now)
-
-
-def publish(wave: Wave, ports: Ports, now: datetime) -> Wave:
-    """Rename the staged file to its final name: this is what mails people."""
-    wave = _put(wave, WaveState.PUBLISHING, ports)
-    try:
-        ports.remote.publish(_temporary(wave, ports), _final(wave, ports))
-    except OutcomeUnknown as error:
-        logger.warning("%s: %s", wave.file, error)
-        return look(wave, ports, now)
-    except AlreadyThere:
-        _withdraw(wave, ports)
-        raise ClosedLoopError(
-            f"{wave.file}: the server holds a file of this name that is not ours; nothing was sent. "
-            "Run the job again: it takes a later name"
-        ) from None
-    return _published(wave, ports, now)
+    return _publish(_put(wave, WaveState.STAGED, ports), ports, now)
 
 
 def settle(wave: Wave, slot: datetime, ports: Ports, now: datetime) -> Wave | None:
     """Bring a wave that an earlier run left to its end.
 
-    What was never renamed is sent if its slot is still the current one, else withdrawn: a newer selection
-    follows. Returns None for a withdrawn wave.
+    What was never renamed is sent if its slot is still the current one and its file is whole; else it is
+    withdrawn, for a newer selection follows. Returns None for a withdrawn wave.
     """
-    match wave.state:
-        case WaveState.PUBLISHING:
-            return look(wave, ports, now)
-        case WaveState.BUILT | WaveState.STAGED if (
-            wave.slot == slot and _outbox(wave, ports).is_file()
-        ):
-            return deliver(wave, ports, now)
-        case WaveState.BUILT | WaveState.STAGED:
-            _withdraw(wave, ports)
-            return None
-        case _:
-            return wave
+    if wave.state is WaveState.PUBLISHING:
+        wave = _look(wave, ports, now)
+    if wave.state not in (WaveState.BUILT, WaveState.STAGED, WaveState.PUBLISHING):
+        return wave
+    if wave.slot == slot and wave.state is WaveState.PUBLISHING:
+        return _publish(wave, ports, now)
+    if wave.slot == slot and _is_whole(wave, ports):
+        return deliver(wave, ports, now)
+    _withdraw(wave, ports)
+    logger.warning("%s: withdrawn before it was sent", wave.file)
+    return None
 
 
-def look(wave: Wave, ports: Ports, now: datetime) -> Wave:
-    """Find out whether a rename whose answer is not known took place; never rename on a guess.
-
-    Final name there: published. Temporary name there and the final one not: publish again. Neither: unknown,
-    since the import may have moved the file away.
-    """
-    if ports.remote.find(_final(wave, ports)):
-        return _published(wave, ports, now)
-    if ports.remote.find(_temporary(wave, ports)):
-        return publish(wave, ports, now)
-    return _put(wave, WaveState.UNKNOWN, ports)
+def discard(wave: Wave, ports: Ports) -> None:
+    """Forget a wave that never left this machine."""
+    ports.state.clear_outbox(wave.client, wave.wave_id, wave.file)
+    ports.ledger.forget_wave(wave.client, wave.wave_id)
 
 
-def _published(wave: Wave, ports: Ports, now: datetime) -> Wave:
-    wave = _put(replace(wave, published_at=now), WaveState.PUBLISHED, ports)
+def keep_copies(wave: Wave, ports: Ports) -> None:
+    """Move what was published out of the outbox; nothing to do where that was done already."""
     for path in [*ports.state.products_of(wave.client, wave.wave_id), _outbox(wave, ports)]:
         if path.is_file():
             pack(path, ports.state.sent(wave.client, path.name))
     ports.state.clear_outbox(wave.client, wave.wave_id, wave.file)
+
+
+def _publish(wave: Wave, ports: Ports, now: datetime) -> Wave:
+    """Rename the staged file to its final name: this is what mails people."""
+    wave = _put(wave, WaveState.PUBLISHING, ports)
+    for _ in range(TRIES):
+        try:
+            ports.remote.publish(_temporary(wave, ports), _final(wave, ports))
+        except (OutcomeUnknown, AlreadyThere, NotThere) as error:
+            logger.warning("%s: %s", wave.file, error)
+            wave = _look(wave, ports, now)
+        else:
+            wave = _published(wave, ports, now)
+        if wave.state is not WaveState.PUBLISHING:
+            return wave
+    raise RemoteError(
+        f"{wave.file}: the server does not carry out the rename to this name: only its temporary name is there, so "
+        "nobody was mailed; the next run tries again"
+    )
+
+
+def _look(wave: Wave, ports: Ports, now: datetime) -> Wave:
+    """Find out whether a rename whose answer is not known took place; never rename on a guess.
+
+    Final name there and the temporary one not: published. Temporary name there and the final one not: not
+    renamed, still `publishing`. Neither: unknown, since the import may have moved the file away. Both: the name
+    is somebody else's, the wave is withdrawn, and `ClosedLoopError` raised.
+    """
+    # The final name first: a rename carried out between the two questions then looks as if it is to come.
+    final = ports.remote.find(_final(wave, ports))
+    staged = ports.remote.find(_temporary(wave, ports))
+    if final and staged:
+        _withdraw(wave, ports)
+        raise ClosedLoopError(
+            f"{wave.file}: the server holds a file of this name that is not ours; nothing was sent. "
+            "Run the job again: it takes a later name"
+        )
+    if final:
+        return _published(wave, ports, now)
+    return wave if staged else _put(wave, WaveState.UNKNOWN, ports)
+
+
+def _published(wave: Wave, ports: Ports, now: datetime) -> Wave:
+    wave = _put(replace(wave, published_at=now), WaveState.PUBLISHED, ports)
+    keep_copies(wave, ports)
     logger.info("%s: published, %d recipients", wave.file, wave.written)
     return wave
 
@@ -93,16 +115,23 @@ def _deliver_products(path: Path, ports: Ports) -> None:
         ports.remote.publish(f"{final}.part", final)
     elif found.size != path.stat().st_size:
         raise AlreadyThere(
-            f"{final}: the server holds other product data of this name; nothing was sent"
+            f"{final}: the server holds other product data of this name; nothing was sent. "
+            "Remove it there, or wait for the job's next slot"
         )
 
 
 def _withdraw(wave: Wave, ports: Ports) -> None:
-    """Undo a wave that mailed nobody: its temporary file, its outbox file, its ledger row."""
+    """Undo a wave that mailed nobody: its temporary files, its outbox files, its ledger row."""
     ports.remote.remove(_temporary(wave, ports))
-    ports.state.clear_outbox(wave.client, wave.wave_id, wave.file)
-    ports.ledger.forget_wave(wave.client, wave.wave_id)
-    logger.warning("%s: withdrawn before it was sent; a newer selection follows", wave.file)
+    for path in ports.state.products_of(wave.client, wave.wave_id):
+        ports.remote.remove(f"{ports.client.upload}/{path.name}.part")
+    discard(wave, ports)
+
+
+def _is_whole(wave: Wave, ports: Ports) -> bool:
+    """Say whether the outbox holds what the ledger tells of: a wave is written down before its file is."""
+    path = _outbox(wave, ports)
+    return bool(wave.written) and path.is_file() and path.stat().st_size == wave.size
 
 
 def _put(wave: Wave, state: WaveState, ports: Ports) -> Wave:

@@ -1,20 +1,20 @@
 """Pulling: list, plan, fetch, check, load, archive."""
 
 import logging
-import os
 from dataclasses import replace
 from datetime import date, datetime
-from pathlib import Path
 
 from closedloop.core.plan import Planned, plan, recognised, window
 from closedloop.errors import ClosedLoopError, NotThere, RemoteError, TryLater, WarehouseError
-from closedloop.flows.load import Landed, load
+from closedloop.flows.fetch import available, from_archive, known_files, land, tidy
+from closedloop.flows.load import load
 from closedloop.flows.ports import Ports
-from closedloop.model.file import FileIdentity, Load, RemoteFile
+from closedloop.model.file import Load
 from closedloop.model.job import PullJob
 from closedloop.model.run import FileOutcome, FileStatus, PullResult
 from closedloop.model.table import Schema
-from closedloop.state import pack, sha256, unpack
+from closedloop.model.wave import WaveState
+from closedloop.state import pack
 
 logger = logging.getLogger(__name__)
 
@@ -26,13 +26,13 @@ def pull(
 ) -> tuple[PullResult, Notes]:
     """Take in every new or restated response file; return what became of each, and notes."""
     days = window(now, ports.client.zone, ports.client.retention_days, job.expected_by)
-    listing = ports.remote.listing(ports.client.download)
-    planned = plan(listing, ports.ledger.files(job.client), schemas, days)
+    files = available(job, schemas, ports)
+    planned = plan(files, ports.ledger.files(job.client), schemas, days)
     notes: Notes = []
     if planned.take:
         notes = _recall(job, ports)
-        planned = plan(listing, ports.ledger.files(job.client), schemas, days)
-    _tidy(job, ports)
+        planned = plan(files, ports.ledger.files(job.client), schemas, days)
+    tidy(job, ports)
     outcomes = [_take_in(file, job, ports, now) for file in planned.take]
     notes += _afterwards(job, outcomes, ports)
     return PullResult(tuple(outcomes), planned.missing, planned.ignored), notes
@@ -43,9 +43,7 @@ def foresee(
 ) -> tuple[PullResult, Notes]:
     """Say what a pull would take in, from the listing and the ledger; fetch and load nothing."""
     days = window(now, ports.client.zone, ports.client.retention_days, job.expected_by)
-    planned = plan(
-        ports.remote.listing(ports.client.download), ports.ledger.files(job.client), schemas, days
-    )
+    planned = plan(available(job, schemas, ports), ports.ledger.files(job.client), schemas, days)
     notes = [
         f"would take in {p.file.name} ({p.file.size:,} bytes{', restated' if p.known else ''})"
         for p in planned.take
@@ -58,27 +56,27 @@ def reload(
 ) -> tuple[PullResult, Notes]:
     """Take in the files of one day again: from the server or, where it forgot them, from the archive."""
     notes = _recall(job, ports)
-    known = {load.file.name: load for load in ports.ledger.files(job.client)}
-    listed, _ = recognised(ports.remote.listing(ports.client.download), schemas)
+    known = known_files(job.client, ports)
+    listed, _ = recognised(available(job, schemas, ports), schemas)
     there = [
         Planned(file, schema, on, known.get(file.name)) for file, schema, on in listed if on == day
     ]
-    gone = [
-        load
-        for name, load in known.items()
-        if load.file.day == day and name not in {p.file.name for p in there}
-    ]
-    kept = [
-        _from_archive(load, schemas[load.file.schema], ports)
-        for load in gone
-        if load.file.schema in schemas
-    ]
-    outcomes = [_take_in(planned, job, ports, now, again=True) for planned in [*there, *kept]]
-    if not outcomes:
-        notes.append(
-            f"{day:%Y-%m-%d}: no file of this day is on the server, and none was ever loaded"
-        )
+    archived = from_archive(day, schemas, [p.file.name for p in there], job, ports)
+    again = [*there, *archived]
+    outcomes = [_take_in(planned, job, ports, now, again=True) for planned in again]
+    notes += _left_alone(day, {planned.file.name for planned in again}, known)
     return PullResult(tuple(outcomes)), notes + _afterwards(job, outcomes, ports)
+
+
+def _left_alone(day: date, names: set[str], known: dict[str, Load]) -> Notes:
+    """Say of which files of a day there is nothing to take in again."""
+    if not names:
+        return [f"{day:%Y-%m-%d}: no file of this day is on the server or in the archive"]
+    return [
+        f"{name} is neither on the server nor in the archive; its rows stay as they are"
+        for name, load in known.items()
+        if load.file.day == day and name not in names
+    ]
 
 
 def _recall(job: PullJob, ports: Ports) -> Notes:
@@ -86,15 +84,6 @@ def _recall(job: PullJob, ports: Ports) -> Notes:
     notes = ports.warehouse.prepare(ports.responses)
     ports.ledger.heal_files(job.client, ports.warehouse.loads(job.client))
     return notes
-
-
-def _tidy(job: PullJob, ports: Ports) -> None:
-    """Archive what an interrupted run loaded and left in the landing folder."""
-    known = {load.file.name: load.file for load in ports.ledger.files(job.client)}
-    for path in ports.state.landed(job.client):
-        file = known.get(path.name)
-        if file and _is_here(path, file.size, file.modified):
-            pack(path, ports.state.archived(file))
 
 
 def _take_in(
@@ -105,7 +94,7 @@ def _take_in(
         planned.file.name, planned.schema.name, planned.day, _status(planned, again=again)
     )
     try:
-        landed = _land(planned, job, ports)
+        landed = land(planned, job, ports)
         tally, quarantine = load(landed, job, ports, now)
         pack(landed.path, ports.state.archived(landed.identity))
     except (WarehouseError, TryLater):
@@ -140,40 +129,6 @@ def _status(planned: Planned, *, again: bool) -> FileStatus:
     return FileStatus.RELOADED if again else FileStatus.RESTATED
 
 
-def _land(planned: Planned, job: PullJob, ports: Ports) -> Landed:
-    """Have the file in the landing folder: fetched now, or whole already from an interrupted run."""
-    file, path = planned.file, ports.state.landing(job.client, planned.file.name)
-    if _is_here(path, file.size, file.modified):
-        digest = sha256(path)
-    else:
-        digest = ports.remote.fetch(
-            ports.client.download, file, path, ports.watch(f"fetch {file.name}")
-        )
-        os.utime(path, (file.modified.timestamp(), file.modified.timestamp()))
-    schema = planned.schema
-    identity = FileIdentity(
-        job.client, schema.name, file.name, planned.day, file.size, file.modified, digest
-    )
-    return Landed(path, identity, schema)
-
-
-def _from_archive(known: Load, schema: Schema, ports: Ports) -> Planned:
-    """Put an archived file back into the landing folder, as if it had just been fetched."""
-    file, path = known.file, ports.state.landing(known.file.client, known.file.name)
-    if ports.state.archived(file).is_file():
-        unpack(ports.state.archived(file), path)
-        os.utime(path, (file.modified.timestamp(), file.modified.timestamp()))
-    return Planned(RemoteFile(file.name, file.size, file.modified), schema, file.day, known)
-
-
-def _is_here(path: Path, size: int, modified: datetime) -> bool:
-    """Say whether a landed file is the whole of the one listed: its time was set when it was fetched."""
-    if not path.is_file():
-        return False
-    found = path.stat()
-    return (found.st_size, int(found.st_mtime)) == (size, int(modified.timestamp()))
-
-
 def _afterwards(job: PullJob, outcomes: list[FileOutcome], ports: Ports) -> Notes:
     """Tell the warehouse about our waves, and ask it which references point at nothing yet."""
     names = [
@@ -183,7 +138,12 @@ def _afterwards(job: PullJob, outcomes: list[FileOutcome], ports: Ports) -> Note
     ]
     if not names:
         return []
-    ports.warehouse.record_waves(ports.ledger.waves(job.client))
+    left = [
+        wave
+        for wave in ports.ledger.waves(job.client)
+        if wave.state not in (WaveState.BUILT, WaveState.STAGED)
+    ]
+    ports.warehouse.record_waves(left)
     return [
         f"{name}: {rows:,} rows refer to a {column} that has not come yet"
         for name, column, rows in ports.warehouse.unresolved(job.client, names)

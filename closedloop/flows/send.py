@@ -1,15 +1,15 @@
 """Sending: settle what an earlier run left, select, suppress, write, stage, publish."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from closedloop.core.slots import current_slot
 from closedloop.core.stamps import after, local_stamp, lowest_free, moment
-from closedloop.errors import ProjectError
+from closedloop.errors import ClosedLoopError, ProjectError
 from closedloop.flows.build import Built, Wanted, build, preview
 from closedloop.flows.ports import Ports
-from closedloop.flows.publish import deliver, settle
+from closedloop.flows.publish import deliver, discard, keep_copies, settle
 from closedloop.model.filename import Pattern
 from closedloop.model.job import SendJob
 from closedloop.model.run import SendResult
@@ -32,12 +32,18 @@ class Layouts:
 def send(
     job: SendJob, layouts: Layouts, ports: Ports, now: datetime, *, again: bool
 ) -> tuple[SendResult, Notes]:
-    """Send the wave of the current slot, unless it was sent; `again` sends another one on purpose."""
+    """Send the wave of the current slot, unless it was sent; `again` sends another one on purpose.
+
+    A wave of this slot that an earlier run left unfinished is brought to its end first, and is then the one sent.
+    """
     slot = current_slot(job.schedule, now, ports.client.zone)
-    for wave in _unsettled(job, ports):
-        settled = settle(wave, slot, ports, now)
-        if settled and settled.state is WaveState.UNKNOWN:
-            return SendResult(settled, "unknown"), []
+    settled = _settle(_unsettled(job, ports), slot, ports, now)
+    if unknown := _unknown(settled):
+        return SendResult(unknown, "unknown"), []
+    if finished := next((wave for wave in settled if wave.slot == slot), None):
+        return SendResult(finished, "sent"), [
+            f"wave {finished.wave_id} was left unfinished by an earlier run; this one brought it to its end"
+        ]
     sent = _sent_in(slot, job, ports)
     if sent and not again:
         return SendResult(sent, "already sent"), []
@@ -48,11 +54,11 @@ def send_test(
     job: SendJob, layouts: Layouts, ports: Ports, now: datetime
 ) -> tuple[SendResult, Notes]:
     """Send the same mailing to the job's test recipients; it belongs to no slot."""
-    if job.test_recipients is None:
-        raise ProjectError(
-            f"jobs/{job.name}.toml: --test needs a section [test_recipients], with 'sql' or 'file'"
-        )
-    tested = job.model_copy(update={"selection": job.test_recipients})
+    tested = _to_test_recipients(job)
+    left = [wave for wave in _unsettled(job, ports) if wave.test or wave.state is WaveState.UNKNOWN]
+    slot = current_slot(job.schedule, now, ports.client.zone)
+    if unknown := _unknown(_settle(left, slot, ports, now)):
+        return SendResult(unknown, "unknown"), []
     return _send(tested, layouts, ports, now, slot=None)
 
 
@@ -60,18 +66,14 @@ def rehearse(
     job: SendJob, layouts: Layouts, ports: Ports, now: datetime, *, test: bool
 ) -> tuple[SendResult, Notes]:
     """Select and suppress, send nothing, write nothing remote: the counts and the first lines, masked."""
+    chosen = _to_test_recipients(job) if test else job
     notes = _suppression_notes(job, ports)
-    chosen = (
-        job.model_copy(update={"selection": job.test_recipients})
-        if test and job.test_recipients
-        else job
-    )
     stamp = local_stamp(now, ports.client.zone)
     name = Pattern(layouts.subscribers.file).name(moment(stamp))
     built = preview(
         _subscribers(chosen, layouts, stamp), ports.state.outbox(job.client, name), ports
     )
-    wave = _wave(job, stamp, name, built, None, now)
+    wave = _with(_reserved(job, stamp, name, None, now), built)
     return SendResult(wave, "dry run", built.preview), notes
 
 
@@ -83,29 +85,62 @@ def _send(
     listing = ports.remote.listing(ports.client.upload)
     lowest = lowest_free(now, ports.client.zone, listing, pattern)
     stamp = ports.ledger.take_stamp(job.client, lowest, after)
-    name = pattern.name(moment(stamp))
-    notes += _build_products(job, layouts, stamp, ports)
-    built = build(_subscribers(job, layouts, stamp), ports.state.outbox(job.client, name), ports)
-    wave = _wave(job, stamp, name, built, slot, now)
-    if not built.written:
-        ports.state.clear_outbox(job.client, stamp, name)
+    reserved = _reserved(job, stamp, pattern.name(moment(stamp)), slot, now)
+    # Written down before its files are: what a killed run leaves of them, the next one finds.
+    ports.ledger.put_wave(reserved)
+    try:
+        notes += _build_products(job, layouts, stamp, ports)
+        wave = _build(reserved, job, layouts, ports)
+    except ClosedLoopError:
+        discard(reserved, ports)
+        raise
+    if not wave.written:
+        discard(wave, ports)
         return SendResult(wave, "nobody to mail"), notes
     ports.ledger.put_wave(wave)
-    logger.info("%s: %d selected, %d written", name, built.selected, built.written)
+    logger.info("%s: %d selected, %d written", wave.file, wave.selected, wave.written)
+    # A long transfer must not keep others out of the warehouse.
+    ports.warehouse.close()
     delivered = deliver(wave, ports, now)
-    if delivered.state is WaveState.UNKNOWN:
-        return SendResult(delivered, "unknown"), notes
-    return SendResult(delivered, "sent"), notes
+    unknown = delivered.state is WaveState.UNKNOWN
+    return SendResult(delivered, "unknown" if unknown else "sent"), notes
+
+
+def _to_test_recipients(job: SendJob) -> SendJob:
+    if job.test_recipients is None:
+        raise ProjectError(
+            f"jobs/{job.name}.toml: --test needs a section [test_recipients], with 'sql' or 'file'"
+        )
+    return job.model_copy(update={"selection": job.test_recipients})
+
+
+def _settle(waves: list[Wave], slot: datetime, ports: Ports, now: datetime) -> list[Wave]:
+    """Bring waves to their end, oldest first, but none after one whose outcome can't be known."""
+    settled: list[Wave] = []
+    for wave in waves:
+        if not _unknown(settled) and (ended := settle(wave, slot, ports, now)):
+            settled.append(ended)
+    return settled
+
+
+def _unknown(waves: list[Wave]) -> Wave | None:
+    return next((wave for wave in waves if wave.state is WaveState.UNKNOWN), None)
 
 
 def _unsettled(job: SendJob, ports: Ports) -> list[Wave]:
-    """Return the job's waves of which it is not known that they were published, oldest first."""
-    settled = (WaveState.PUBLISHED, WaveState.CONFIRMED)
-    return [
-        wave
-        for wave in ports.ledger.waves(job.client)
-        if wave.job == job.name and wave.state not in settled
-    ]
+    """Return the job's waves of which it is not known that they were published, oldest first.
+
+    Copies of the others that a killed run left in the outbox are put away.
+    """
+    unsettled = []
+    for wave in ports.ledger.waves(job.client):
+        if wave.job != job.name:
+            continue
+        if wave.state in (WaveState.PUBLISHED, WaveState.CONFIRMED):
+            keep_copies(wave, ports)
+        else:
+            unsettled.append(wave)
+    return unsettled
 
 
 def _sent_in(slot: datetime, job: SendJob, ports: Ports) -> Wave | None:
@@ -142,9 +177,25 @@ def _build_products(job: SendJob, layouts: Layouts, stamp: int, ports: Ports) ->
     ]
 
 
-def _wave(
-    job: SendJob, stamp: int, name: str, built: Built, slot: datetime | None, now: datetime
-) -> Wave:
+def _build(reserved: Wave, job: SendJob, layouts: Layouts, ports: Ports) -> Wave:
+    """Write the subscriber file; return its wave with its counts."""
+    wanted = _subscribers(job, layouts, reserved.wave_id)
+    return _with(reserved, build(wanted, ports.state.outbox(job.client, reserved.file), ports))
+
+
+def _with(wave: Wave, built: Built) -> Wave:
+    return replace(
+        wave,
+        selected=built.selected,
+        written=built.written,
+        dropped=built.dropped,
+        size=built.size,
+        sha256=built.sha256,
+    )
+
+
+def _reserved(job: SendJob, stamp: int, name: str, slot: datetime | None, now: datetime) -> Wave:
+    """Return a wave of which nothing is written yet."""
     return Wave(
         client=job.client,
         wave_id=stamp,
@@ -154,10 +205,10 @@ def _wave(
         slot=slot,
         test=slot is None,
         state=WaveState.BUILT,
-        selected=built.selected,
-        written=built.written,
-        dropped=built.dropped,
-        size=built.size,
-        sha256=built.sha256,
+        selected=0,
+        written=0,
+        dropped={},
+        size=0,
+        sha256="",
         built_at=now,
     )

@@ -58,7 +58,8 @@ class DuckDBWarehouse:
         for schema in schemas:
             refuse_taken_names(schema)
         with self._transaction("can't be prepared") as connection:
-            changes = [change(schema, self._columns(raw_name(schema.name))) for schema in schemas]
+            there = self._tables()
+            changes = [change(schema, there.get(raw_name(schema.name), {})) for schema in schemas]
             for statement in (text for each in changes for text in each.statements):
                 connection.execute(statement)
             self._write_views(connection, schemas)
@@ -166,7 +167,7 @@ class DuckDBWarehouse:
         """Create the warehouse's own tables, and note the bounce limits for the views."""
         limits = (self._suppression.hard_bounces, self._suppression.soft_bounces)
         with self._transaction("can't be set up") as connection:
-            if not self._columns("schema_version"):
+            if "schema_version" not in self._tables():
                 connection.execute(text_of("tables"))
                 connection.execute("INSERT INTO schema_version VALUES (?, NULL)", [VERSION])
             ((version,),) = connection.execute("SELECT version FROM schema_version").fetchall()
@@ -191,13 +192,17 @@ class DuckDBWarehouse:
                     connection.execute("ROLLBACK")
                 raise
 
-    def _columns(self, table: str) -> dict[str, str]:
+    def _tables(self) -> dict[str, dict[str, str]]:
+        """Return the columns of every table with their types, in one question: each costs 5 ms."""
         found = self.rows(
-            "SELECT column_name, data_type FROM information_schema.columns "
-            "WHERE table_catalog = current_database() AND table_schema = 'main' AND table_name = ?",
-            [table],
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND schema_name = 'main' "
+            "ORDER BY table_name, column_index"
         )
-        return {row["column_name"]: row["data_type"] for row in found}
+        tables: dict[str, dict[str, str]] = {}
+        for row in found:
+            tables.setdefault(row["table_name"], {})[row["column_name"]] = row["data_type"]
+        return tables
 
     def _write_views(
         self, connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema]

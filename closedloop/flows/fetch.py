@@ -1,0 +1,107 @@
+"""Response files brought home: fetched, left over from an interrupted run, or out of the archive."""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from closedloop.core.plan import Planned, recognised
+from closedloop.flows.load import Landed
+from closedloop.flows.ports import Ports
+from closedloop.model.file import FileIdentity, Load, RemoteFile
+from closedloop.model.job import PullJob
+from closedloop.model.table import Schema
+from closedloop.state import pack, sha256, unpack
+
+LONG_TRANSFER = 16 << 20
+
+
+def known_files(client: str, ports: Ports) -> dict[str, Load]:
+    """Return what the ledger says is loaded, by file name."""
+    return {load.file.name: load for load in ports.ledger.files(client)}
+
+
+def available(job: PullJob, schemas: dict[str, Schema], ports: Ports) -> list[RemoteFile]:
+    """Return what can be taken in: what the server lists, and whole files here that it has forgotten since."""
+    listing = ports.remote.listing(ports.client.download)
+    listed = {file.name for file in listing}
+    landed = [_described(path) for path in ports.state.landed(job.client)]
+    kept, _ = recognised((file for file in landed if file.name not in listed), schemas)
+    return [*listing, *(file for file, _, _ in kept)]
+
+
+def tidy(job: PullJob, ports: Ports) -> None:
+    """Archive what an interrupted run loaded and left in the landing folder."""
+    known = known_files(job.client, ports)
+    for path in ports.state.landed(job.client):
+        load = known.get(path.name)
+        if load and _is_here(path, RemoteFile(path.name, load.file.size, load.file.modified)):
+            pack(path, ports.state.archived(load.file))
+
+
+def land(planned: Planned, job: PullJob, ports: Ports) -> Landed:
+    """Have the file in the landing folder: fetched now, or whole already."""
+    file, schema = planned.file, planned.schema
+    path = ports.state.landing(job.client, file.name)
+    if _is_here(path, file):
+        digest = sha256(path)
+    else:
+        if file.size > LONG_TRANSFER:
+            # A long transfer must not keep others out of the warehouse.
+            ports.warehouse.close()
+        watch = ports.watch(f"fetch {file.name}")
+        digest = ports.remote.fetch(ports.client.download, file, path, watch)
+        _date(path, file.modified)
+    identity = FileIdentity(
+        job.client, schema.name, file.name, planned.day, file.size, file.modified, digest
+    )
+    return Landed(path, identity, schema)
+
+
+def from_archive(
+    day: date, schemas: dict[str, Schema], listed: Iterable[str], job: PullJob, ports: Ports
+) -> list[Planned]:
+    """Put a day's archived files back into the landing folder, but for those listed on the server.
+
+    Of two contents of one name it is the loaded one, else the newest.
+    """
+    known = known_files(job.client, ports)
+    copies = {path.stem.rpartition(".")[0]: path for path in ports.state.archives(job.client, day)}
+    copies |= {
+        name: ports.state.archived(load.file)
+        for name, load in known.items()
+        if name in copies and ports.state.archived(load.file).is_file()
+    }
+    archived = [
+        RemoteFile(name, 0, datetime.fromtimestamp(int(path.stat().st_mtime), UTC))
+        for name, path in copies.items()
+        if name not in set(listed)
+    ]
+    found, _ = recognised(archived, schemas)
+    return [
+        Planned(_unpacked(file, copies[file.name], job, ports), schema, on, known.get(file.name))
+        for file, schema, on in found
+        if on == day
+    ]
+
+
+def _unpacked(file: RemoteFile, copy: Path, job: PullJob, ports: Ports) -> RemoteFile:
+    path = ports.state.landing(job.client, file.name)
+    unpack(copy, path)
+    _date(path, file.modified)
+    return _described(path)
+
+
+def _described(path: Path) -> RemoteFile:
+    found = path.stat()
+    return RemoteFile(path.name, found.st_size, datetime.fromtimestamp(int(found.st_mtime), UTC))
+
+
+def _date(path: Path, modified: datetime) -> None:
+    """Give a landed file the time it has on the server, which tells that it is whole."""
+    os.utime(path, (modified.timestamp(), modified.timestamp()))
+
+
+def _is_here(path: Path, file: RemoteFile) -> bool:
+    """Say whether a landed file is the whole of the one listed."""
+    return path.is_file() and _described(path) == file

@@ -1,0 +1,213 @@
+"""A desk to work at: a project of shipped files, a server in memory, a real warehouse, a real ledger."""
+
+import csv
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from closedloop.edges import warehouse
+from closedloop.flows.ports import Ports
+from closedloop.flows.runner import Wish, carry_out
+from closedloop.ledger import Ledger
+from closedloop.model.run import RunReport
+from closedloop.model.wave import Wave
+from closedloop.project import load_project
+from closedloop.remote.base import quiet
+from closedloop.remote.memory import MemoryRemote
+from closedloop.scaffold import client_section, write_project
+from closedloop.state import StateFolder
+from closedloop.warehouse.source import selected
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+class Fuse:
+    """Kills the process at its n-th look at the outside world; the dead look at nothing any more."""
+
+    def __init__(self, looks: int, *, before: bool) -> None:
+        self._left = looks
+        self._before = before
+        self.burnt = False
+
+    def around(self, act: Callable[[], Any]) -> Any:
+        """Carry out an act, if one lives to."""
+        self._left -= 1
+        if self.burnt or (self._left == 0 and self._before):
+            self._die()
+        answer = act()
+        if self._left == 0:
+            self._die()
+        return answer
+
+    def _die(self) -> None:
+        self.burnt = True
+        raise Killed
+
+
+class Mortal:
+    """An edge of a process that may be killed at any of its calls."""
+
+    def __init__(self, inner: Any, fuse: Fuse) -> None:
+        self._inner = inner
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found):
+            return found
+        if name == "loading":
+            return partial(self._loading, found)
+        return lambda *given, **named: self._fuse.around(lambda: found(*given, **named))
+
+    @contextmanager
+    def _loading(self, begin: Any, *given: Any) -> Iterator["Mortal"]:
+        with self._fuse.around(lambda: begin(*given)) as loading:
+            yield Mortal(loading, self._fuse)
+
+
+class Desk:
+    """A project in a folder, and what a person at it can do and see."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.remote = MemoryRemote()
+
+    def run(
+        self, job: str, at: str, *, fuse: Fuse | None = None, remote: Any = None, **wish: Any
+    ) -> RunReport:
+        """Carry out a job at a UTC time, as the command does."""
+        project, now = load_project(self.root), moment(at)
+        chosen = project.job(job)
+        with self._ports() as plain:
+            given = plain if remote is None else replace(plain, remote=remote)
+            if fuse:
+                edges: dict[str, Any] = {name: Mortal(getattr(given, name), fuse) for name in EDGES}
+                given = replace(given, **edges)
+            return carry_out(chosen, project, given, Wish(**wish), lambda: now)
+
+    def pull(self, at: str = "2026-11-20T12:00", **given: Any) -> RunReport:
+        """Run the pull job."""
+        return self.run("pull_responses", at, **given)
+
+    def send(self, at: str = "2026-11-24T06:00", **given: Any) -> RunReport:
+        """Run the send job."""
+        return self.run("send_newsletter", at, **given)
+
+    def put(self, name: str, content: bytes, modified: str = "2026-11-20T04:00") -> None:
+        """Let the platform write a response file."""
+        self.remote.put(f"/outgoing/{name}", content, moment(modified))
+
+    def customers(self, *addresses: str, head: str = "Email;Anrede;Vorname;Nachname") -> None:
+        """Write the customer database; a text with a separator is a whole row."""
+        rows = (text if ";" in text else f"{text};Frau;Anna;Müller" for text in addresses)
+        text = "".join(f"{row}\n" for row in [head, *rows])
+        (self.root / "customers.csv").write_text(text, encoding="utf-8")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change a project file as its user does."""
+        path = self.root / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{name} does not hold {old!r}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Ask the warehouse."""
+        with warehouse(load_project(self.root)) as stored:
+            return stored.rows(sql)
+
+    def waves(self) -> list[Wave]:
+        """Return the waves in the ledger."""
+        with Ledger(self.state.ledger) as ledger:
+            return ledger.waves()
+
+    def left(self, folder: str) -> list[str]:
+        """Return the names of the files below a folder of the state."""
+        return sorted(p.name for p in (self.state.root / folder).rglob("*") if p.is_file())
+
+    def quarantine(self) -> list[dict[str, str]]:
+        """Return all quarantined rows."""
+        rows: list[dict[str, str]] = []
+        for path in sorted((self.state.root / "quarantine").rglob("*.csv")):
+            with path.open(encoding="utf-8", newline="") as stream:
+                rows += csv.DictReader(stream, delimiter=";")
+        return rows
+
+    def uploads(self) -> list[str]:
+        """Return the names in the upload folder."""
+        return [file.name for file in self.remote.listing("/incoming")]
+
+    @property
+    def state(self) -> StateFolder:
+        """The state folder."""
+        return StateFolder(self.root / "var")
+
+    @contextmanager
+    def _ports(self) -> Iterator[Ports]:
+        project = load_project(self.root)
+        with warehouse(project) as stored, Ledger(self.state.ledger) as ledger:
+            yield Ports(
+                client=project.client("de"),
+                remote=self.remote,
+                warehouse=stored,
+                ledger=ledger,
+                state=self.state,
+                responses=project.responses(),
+                blocklist=project.blocklist(),
+                rows=partial(selected, root=project.root, warehouse=stored),
+                watch=lambda _: quiet,
+            )
+
+
+EDGES = ("remote", "warehouse", "ledger", "state")
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose warehouse is ready and empty, and which has done nothing yet."""
+    root = tmp_path_factory.mktemp("template") / "project"
+    section = client_section("de", "127.0.0.1", 22, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA",))
+    write_project(root, "de", section, rehearsal=True)
+    desk = Desk(root)
+    desk.customers("anna@example.com", "ben@example.com", "clara@example.com")
+    desk.send(dry_run=True)
+    return root
+
+
+@pytest.fixture
+def new_desk(template: Path, tmp_path: Path) -> Callable[[str], Desk]:
+    """Set up desks by name, each with a server of its own."""
+    return lambda name: Desk(shutil.copytree(template, tmp_path / name))
+
+
+@pytest.fixture
+def desk(new_desk: Callable[[str], Desk]) -> Desk:
+    """A desk."""
+    return new_desk("project")
+
+
+@pytest.fixture
+def kill() -> Callable[..., bool]:
+    """Run something that is killed at its n-th look outside; say whether it lived that long."""
+
+    def killed(run: Callable[..., object], looks: int, *, before: bool) -> bool:
+        fuse = Fuse(looks, before=before)
+        try:
+            run(fuse=fuse)
+        except Killed:
+            return True
+        return False
+
+    return killed
