@@ -82,6 +82,10 @@ class Schema(Strict):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two columns are called '{twice[0]}'")
+        headers = [h.lower() for c in self.columns.values() for h in {c.header, *c.aliases}]
+        twice = sorted({header for header in headers if headers.count(header) > 1})
+        if twice:
+            raise ValueError(f"two columns have the header or alias '{twice[0]}'")
         lost = [name for name in self.key if name not in names]
         if lost:
             raise ValueError(f"key: no column is called '{lost[0]}'")
