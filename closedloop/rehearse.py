@@ -1,5 +1,6 @@
 """What a check can find out before the first run, besides what the project's files say."""
 
+from contextlib import suppress
 from itertools import islice
 
 from closedloop.core.recipients import column_disagreements
@@ -7,6 +8,7 @@ from closedloop.errors import ProjectError
 from closedloop.model.job import Selection, SendJob
 from closedloop.model.table import Schema
 from closedloop.project import Project
+from closedloop.warehouse.base import Warehouse
 from closedloop.warehouse.source import database_path, selected
 
 
@@ -65,19 +67,28 @@ def _columns(
     """Return what is wrong with a selection's columns, and what could not be seen from here."""
     if unseen := _unseen(selection, project):
         return [], [f"{where}: not checked: {unseen}"]
-    from closedloop.edges import warehouse
-
-    limited = selection
-    if selection.sql:
-        limited = selection.model_copy(
-            update={"sql": f"select * from (\n{selection.sql.strip().rstrip(';')}\n) limit 0"}
-        )
     try:
-        with warehouse(project) as stored:
-            first = next(islice(selected(limited, project.root, stored), 1))
+        yielded = _yielded(selection, project)
     except ProjectError as error:
         return [f"{where}: {str(error).removeprefix('selection: ')}"], []
-    return [f"{where}: {sentence}" for sentence in column_disagreements(first.columns, schema)], []
+    return [f"{where}: {sentence}" for sentence in column_disagreements(yielded, schema)], []
+
+
+def _yielded(selection: Selection, project: Project) -> list[str]:
+    """Return the columns that a selection yields, asking for no row where it can be asked so."""
+    from closedloop.edges import warehouse
+
+    with warehouse(project) as stored:
+        if selection.sql:
+            sql = f"select * from (\n{selection.sql.strip().rstrip(';')}\n) limit 0"
+            # Not every query can stand inside another, one with a comment after its semicolon for example.
+            with suppress(ProjectError):
+                return _columns_of(selection.model_copy(update={"sql": sql}), project, stored)
+        return _columns_of(selection, project, stored)
+
+
+def _columns_of(selection: Selection, project: Project, stored: Warehouse) -> list[str]:
+    return next(islice(selected(selection, project.root, stored), 1)).columns
 
 
 def _unseen(selection: Selection, project: Project) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import duckdb
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -329,8 +330,6 @@ def select(shop: Path, text: str) -> None:
 def test_check_reads_the_selections_of_this_machine(
     shop: Path, closedloop: Run, selection: str, sentence: str
 ) -> None:
-    import duckdb
-
     duckdb.connect(shop / "shop.duckdb").close()
     (shop / "short.csv").write_text("Email;Anrede;Vorname\n")
     (shop / "long.csv").write_text("Email;Anrede;Vorname;Nachname;Points\n")
@@ -339,6 +338,17 @@ def test_check_reads_the_selections_of_this_machine(
     ended = closedloop("--project", shop, "check")
     assert ended.code == 2
     assert f"closedloop: jobs/send_newsletter.toml: selection: {sentence}" in ended.err
+
+
+@pytest.mark.parametrize(
+    "sql", ["from list; -- all of them", "with a as (from list) from a", "from list ; ;"]
+)
+def test_check_takes_every_query_that_a_run_takes(shop: Path, closedloop: Run, sql: str) -> None:
+    with duckdb.connect(shop / "shop.duckdb") as db:
+        db.execute("create table list (Email text, Anrede text, Vorname text, Nachname text)")
+    select(shop, f'sql = "{sql}"\nfrom = "duckdb:///shop.duckdb"')
+    ended = closedloop("--project", shop, "check")
+    assert (ended.code, ended.err) == (0, "")
 
 
 def test_check_says_what_it_could_not_see(shop: Path, closedloop: Run) -> None:
