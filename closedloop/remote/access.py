@@ -1,6 +1,5 @@
 """Access: the key or password that lets us in, and the host keys we trust."""
 
-
 import base64
 import binascii
 import io

@@ -1,6 +1,5 @@
 """A connection to an SSH server: known, logged in, and a stream of bytes for an SFTP session."""
 
-
 import logging
 import math
 import socket

@@ -32,7 +32,10 @@ def open_remote(
 
 
 class SftpRemote:
-    """A `Remote` over SFTP: one connection, made when it is needed and made anew after it broke."""
+    """A `Remote` over SFTP: one connection, made when it is needed and made anew after it broke.
+
+    A server that did not let us in is not asked again before `close`.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class SftpRemote:
         self._access = Access(client, root, secrets, name)
         self._patience = patience
         self._connection: Connection | None = None
+        self._refusal: RemoteError | None = None
 
     def listing(self, folder: str) -> list[RemoteFile]:
         """Return the plain files in `folder`, sorted by name."""
@@ -110,6 +114,10 @@ class SftpRemote:
 
     def close(self) -> None:
         """End the connection; the next call makes a new one."""
+        self._refusal = None
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -123,15 +131,26 @@ class SftpRemote:
     @contextmanager
     def _session(self) -> Iterator[Session]:
         if self._connection is not None and not self._connection.is_alive:
-            self.close()
+            self._hang_up()
         if self._connection is None:
-            self._connection = Connection(self._access, self._patience)
+            self._connection = self._connected()
         session = self._connection.session
         try:
             yield session
         finally:
             if not session.is_settled:
-                self.close()
+                self._hang_up()
+
+    def _connected(self) -> Connection:
+        # A caller who goes on to the next file must not knock again: each bad log-in counts towards a lock.
+        if self._refusal is not None:
+            raise RemoteError(str(self._refusal))
+        try:
+            return Connection(self._access, self._patience)
+        except RemoteError as error:
+            if not error.transient:
+                self._refusal = error
+            raise
 
 
 def _listed(session: Session, path: str, attributes: Attributes) -> RemoteFile | None:
