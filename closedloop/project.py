@@ -9,7 +9,7 @@ from typing import TypeVar
 from closedloop.core.crosscheck import disagreements
 from closedloop.core.nearest import nearest
 from closedloop.errors import ProjectError
-from closedloop.model.job import PullJob, SendJob
+from closedloop.model.job import RESPONSE_SCHEMAS, PullJob, SendJob
 from closedloop.model.settings import Client, Settings
 from closedloop.model.table import Schema
 from closedloop.toml import read_toml, unread, validated
@@ -71,11 +71,14 @@ class Project:
         return [line for line in lines if line]
 
     def responses(self) -> list[Schema]:
-        """Return every schema that some pull job loads: the tables of the warehouse."""
+        """Return the schemas of the warehouse's tables: the eight of a delivery, and what else some job pulls.
+
+        Those of the eight that nobody pulls have tables too, for the views read all of them.
+        """
         pulls = [job for job in self.jobs.values() if isinstance(job, PullJob)]
-        return [
-            self.schemas[name] for name in sorted({name for job in pulls for name in job.schemas})
-        ]
+        names = {name for job in pulls for name in job.schemas}
+        names |= {name for name in RESPONSE_SCHEMAS if name in self.schemas}
+        return [self.schemas[name] for name in sorted(names)]
 
 
 def load_project(root: Path) -> Project:

@@ -297,7 +297,7 @@ def test_a_value_outside_the_list_is_loaded_with_a_warning(desk: Desk) -> None:
     desk.put("20261120_mailingrecipients.csv", LOG + sent(1) + sent(2, b"DEFERRED"))
     file = only(desk.pull())
     assert file.counts.loaded == 2
-    assert file.warnings == ("column 'delivery_status': 1 values not one of OK, HARD, SOFT",)
+    assert file.warnings == ("column 'delivery_status': 1 rows: not one of OK, HARD, SOFT",)
 
 
 def test_a_lost_ledger_is_made_anew_from_the_warehouse(desk: Desk) -> None:

@@ -149,6 +149,22 @@ def test_who_left_is_unknown_until_something_was_pulled_and_the_report_says_so(d
     assert desk.send("2026-12-01T06:00").notes == ()
 
 
+def test_a_project_that_pulls_only_some_files_suppresses_by_those(desk: Desk) -> None:
+    (desk.root / "var" / "warehouse.duckdb").unlink()
+    text = (desk.root / "jobs" / "pull_responses.toml").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("schemas"))
+    desk.edit("jobs/pull_responses.toml", line, 'schemas = ["unsubscribes"]')
+    desk.put("20261120_unsubscribes.csv", LEFT + b"44;1;9;ben@example.com;2026-11-19 12:00:00\n")
+    desk.pull()
+    assert sent(desk.send()).wave.dropped == {"unsubscribed": 1}
+
+
+def test_a_project_that_pulls_nothing_can_send(desk: Desk) -> None:
+    (desk.root / "var" / "warehouse.duckdb").unlink()
+    (desk.root / "jobs" / "pull_responses.toml").unlink()
+    assert sent(desk.send()).wave.written == 3
+
+
 def test_a_second_run_in_a_slot_sends_nothing(desk: Desk) -> None:
     first = sent(desk.send("2026-11-24T06:00")).wave
     for at in ("2026-11-24T06:10", "2026-11-26T12:00", "2026-12-01T04:59"):
