@@ -1,7 +1,7 @@
 """Response files brought home: fetched, left over from an interrupted run, or out of the archive."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -30,12 +30,13 @@ def available(job: PullJob, schemas: dict[str, Schema], ports: Ports) -> list[Re
     return [*listing, *(file for file, _, _ in kept)]
 
 
-def tidy(job: PullJob, ports: Ports) -> None:
-    """Archive what an interrupted run loaded and left in the landing folder."""
-    known = known_files(job.client, ports)
+def tidy(job: PullJob, known: Mapping[str, Load], ports: Ports) -> None:
+    """Archive what an interrupted run of this job loaded and left in the landing folder."""
     for path in ports.state.landed(job.client):
         load = known.get(path.name)
-        if load and _is_here(path, RemoteFile(path.name, load.file.size, load.file.modified)):
+        if load is None or load.file.schema not in job.schemas:
+            continue
+        if _is_here(path, RemoteFile(path.name, load.file.size, load.file.modified)):
             pack(path, ports.state.archived(load.file))
 
 
@@ -59,13 +60,17 @@ def land(planned: Planned, job: PullJob, ports: Ports) -> Landed:
 
 
 def from_archive(
-    day: date, schemas: dict[str, Schema], listed: Iterable[str], job: PullJob, ports: Ports
+    day: date,
+    job: PullJob,
+    schemas: dict[str, Schema],
+    known: Mapping[str, Load],
+    listed: set[str],
+    ports: Ports,
 ) -> list[Planned]:
     """Put a day's archived files back into the landing folder, but for those listed on the server.
 
     Of two contents of one name it is the loaded one, else the newest.
     """
-    known = known_files(job.client, ports)
     copies = {path.stem.rpartition(".")[0]: path for path in ports.state.archives(job.client, day)}
     copies |= {
         name: ports.state.archived(load.file)
@@ -75,7 +80,7 @@ def from_archive(
     archived = [
         RemoteFile(name, 0, datetime.fromtimestamp(int(path.stat().st_mtime), UTC))
         for name, path in copies.items()
-        if name not in set(listed)
+        if name not in listed
     ]
     found, _ = recognised(archived, schemas)
     return [

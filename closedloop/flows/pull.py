@@ -27,12 +27,14 @@ def pull(
     """Take in every new or restated response file; return what became of each, and notes."""
     days = window(now, ports.client.zone, ports.client.retention_days, job.expected_by)
     files = available(job, schemas, ports)
-    planned = plan(files, ports.ledger.files(job.client), schemas, days)
+    known = known_files(job.client, ports)
+    planned = plan(files, known.values(), schemas, days)
     notes: Notes = []
     if planned.take:
         notes = _recall(job, ports)
-        planned = plan(files, ports.ledger.files(job.client), schemas, days)
-    tidy(job, ports)
+        known = known_files(job.client, ports)
+        planned = plan(files, known.values(), schemas, days)
+    tidy(job, known, ports)
     outcomes = [_take_in(file, job, ports, now) for file in planned.take]
     notes += _afterwards(job, outcomes, ports)
     return PullResult(tuple(outcomes), planned.missing, planned.ignored), notes
@@ -61,7 +63,7 @@ def reload(
     there = [
         Planned(file, schema, on, known.get(file.name)) for file, schema, on in listed if on == day
     ]
-    archived = from_archive(day, schemas, [p.file.name for p in there], job, ports)
+    archived = from_archive(day, job, schemas, known, {p.file.name for p in there}, ports)
     again = [*there, *archived]
     outcomes = [_take_in(planned, job, ports, now, again=True) for planned in again]
     notes += _left_alone(day, {planned.file.name for planned in again}, known)
