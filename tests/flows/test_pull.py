@@ -405,6 +405,18 @@ def test_a_dry_run_takes_nothing_in(desk: Desk) -> None:
     assert len(files(desk.pull())) == 1
 
 
+@pytest.mark.parametrize("wish", ["again", "test"])
+def test_wishes_of_a_send_job_are_refused(desk: Desk, wish: str) -> None:
+    with pytest.raises(ProjectError, match="belong to send jobs"):
+        desk.pull("2026-11-20T12:00", **{wish: True})
+
+
+def test_a_long_file_comes_in_whole(desk: Desk) -> None:
+    rows = b"".join(left(number) for number in range(400_000))
+    desk.put("20261120_unsubscribes.csv", LEFT + rows)
+    assert only(desk.pull()).counts.loaded == 400_000
+
+
 def test_a_file_fetched_by_a_killed_run_is_not_lost_when_the_server_forgets_it(
     desk: Desk, kill: Callable[..., bool]
 ) -> None:

@@ -2,13 +2,20 @@
 
 import csv
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from closedloop.errors import ClosedLoopError, OutcomeUnknown, ProjectError, RemoteError
+from closedloop.errors import (
+    AlreadyThere,
+    ClosedLoopError,
+    OutcomeUnknown,
+    ProjectError,
+    RemoteError,
+)
 from closedloop.model.run import RunReport, SendResult
 from closedloop.model.wave import Wave, WaveState
 from closedloop.remote.memory import MemoryRemote
@@ -214,9 +221,7 @@ def test_names_rise_after_the_ledger_was_lost(desk: Desk) -> None:
 
 
 def test_a_test_goes_to_the_test_recipients_and_belongs_to_no_slot(desk: Desk) -> None:
-    (desk.root / "testers.csv").write_text("Email;Anrede;Vorname;Nachname\nme@example.com;;;\n")
-    job = desk.root / "jobs" / "send_newsletter.toml"
-    job.write_text(job.read_text() + '\n[test_recipients]\nfile = "testers.csv"\n')
+    with_test_recipients(desk)
     wave = sent(desk.send(test=True)).wave
     assert (wave.test, wave.slot, wave.written) == (True, None, 1)
     assert b"me@example.com" in desk.remote.read(f"/incoming/{wave.file}")
@@ -408,6 +413,44 @@ def test_product_data_of_a_killed_run_goes_out_before_its_wave(
         assert desk.uploads()[-2:] == published, f"killed at {looks}"
         assert (desk.left("outbox"), wave.state) == ([], WaveState.PUBLISHED), f"killed at {looks}"
         assert not [name for name in desk.uploads() if name.endswith(".part")], f"killed at {looks}"
+
+
+def test_a_test_left_unfinished_is_withdrawn_and_never_sent_later(desk: Desk) -> None:
+    with_test_recipients(desk)
+    remote = LosingAnswers("before", times=2)
+    with pytest.raises(RemoteError):
+        desk.send(remote=remote, test=True)
+    desk.send("2026-11-24T06:10", remote=remote, test=True)
+    assert [file.name for file in remote.listing("/incoming")] == ["20261124071000_subscribers.csv"]
+    assert [wave.test for wave in desk.waves()] == [True]
+
+
+def test_no_test_is_sent_either_while_a_wave_is_unknown(desk: Desk) -> None:
+    with_test_recipients(desk)
+    remote = LosingAnswers("imported")
+    desk.send(remote=remote)
+    report = desk.send("2026-11-24T06:10", remote=remote, test=True)
+    assert (sent(report).outcome, report.exit_code) == ("unknown", 1)
+    assert len(remote.uploads) == 1
+
+
+def test_other_product_data_of_the_same_name_stops_the_wave(desk: Desk) -> None:
+    with_products(desk)
+    desk.remote.put("/incoming/20261124070000_products.csv", b"somebody else's")
+    with pytest.raises(AlreadyThere, match="other product data of this name"):
+        desk.send()
+    assert desk.uploads() == ["20261124070000_products.csv"]
+
+
+def test_a_day_cannot_be_sent_again(desk: Desk) -> None:
+    with pytest.raises(ProjectError, match="--date belongs to pull jobs"):
+        desk.send(day=date(2026, 11, 24))
+
+
+def with_test_recipients(desk: Desk) -> None:
+    (desk.root / "testers.csv").write_text("Email;Anrede;Vorname;Nachname\nme@example.com;;;\n")
+    job = desk.root / "jobs" / "send_newsletter.toml"
+    job.write_text(job.read_text() + '\n[test_recipients]\nfile = "testers.csv"\n')
 
 
 def with_products(desk: Desk) -> None:
