@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
-from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
+from closedloop.emulator.misbehaviour import Misbehaviour
+from closedloop.emulator.words import known
 from closedloop.errors import ProjectError
 
 KINDS = (
@@ -120,6 +121,7 @@ class Config:
     )
     reactions: Reactions = Reactions()
     export: Export = Export()
+    misbehave: Misbehaviour = field(default_factory=Misbehaviour)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -136,16 +138,6 @@ class Config:
     def export_time(self) -> time:
         """The agreed local time of the daily export."""
         return time.fromisoformat(self.export_at)
-
-
-def known(value: str, allowed: Iterable[str], where: str) -> None:
-    """Raise `ProjectError` with the nearest right word unless `value` is allowed."""
-    allowed = list(allowed)
-    if value in allowed:
-        return
-    near = get_close_matches(value, allowed, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(allowed)}"
-    raise ProjectError(f"{where}: '{value}' is not known; {hint}")
 
 
 def _check(config: Config) -> None:

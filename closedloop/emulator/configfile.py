@@ -8,10 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from closedloop.emulator.config import Account, Config, Export, Reactions, known
+from closedloop.emulator.config import Account, Config, Export, Reactions
+from closedloop.emulator.misbehaviour import Fault, Misbehaviour
+from closedloop.emulator.words import known
 from closedloop.errors import ProjectError
 
-Kind = TypeVar("Kind", Account, Config, Export, Reactions)
+Kind = TypeVar("Kind", Account, Config, Export, Reactions, Misbehaviour, Fault)
 
 TEMPLATE = """\
 # The emulated platform. Edit and save: every import run and every export reads this file anew.
@@ -75,6 +77,24 @@ broken_lines = 0                  # so many broken lines in each file, besides t
 # "2026-11-20" = {{ kinds = ["opens"], days = 2 }}
 [export.restated]                 # incomplete first, written again with the next day's files
 # "2026-11-20" = ["mailingrecipients"]
+
+[misbehave]                       # of the SFTP server; works at once. 0 or false: it behaves
+faults = []                       # as [{{ request = "rename", do = "cut", when = "after", nth = 1 }}]
+short_reads = 0                   # so many bytes an answer, at most
+truncate_uploads = 0              # stores so many bytes of a file and says yes to all
+truncate_downloads = 0            # a file ends after so many bytes
+disk_bytes = 0                    # then the disk is full
+size_off = 0                      # files are said to be so many bytes larger
+time_off = 0                      # files are said to be so many seconds younger
+lie_in = "everywhere"             # everywhere | listing | stat
+ghosts = []                       # listed and not there, as ["/outgoing/20261120_clicks.csv"]
+names = 0                         # each folder lists so many further files, which are not there
+overwrite = false                 # a rename replaces what bears the name
+import_at_once = false            # a subscriber file is gone the moment it has its name
+noise_lines = 0                   # said before the server names its protocol
+rekey_bytes = 0                   # new session keys after so many bytes
+new_host_key = false              # from the next connection on
+lock_after = 0                    # bad log-ins, until the server starts again
 """
 
 
@@ -141,11 +161,23 @@ def _export(given: object) -> Export:
     return _filled(Export, {**table, **lifted}, "export.")
 
 
+def misbehaviour(given: object) -> Misbehaviour:
+    """Read the table `[misbehave]`."""
+    table = _table(given, "misbehave")
+    faults = table.get("faults", [])
+    if not isinstance(faults, list):
+        raise ProjectError('misbehave.faults: a list, as in [{ request = "rename", do = "cut" }]')
+    where = "misbehave.faults"
+    lifted = [_filled(Fault, _table(each, where), f"{where}: ") for each in faults]
+    return _filled(Misbehaviour, {**table, "faults": lifted}, "misbehave.")
+
+
 _LIFTS: Mapping[str, Callable[[object], object]] = {
     "clients": _clients,
     "source_mailings": _source_mailings,
     "reactions": _reactions,
     "export": _export,
+    "misbehave": misbehaviour,
 }
 
 

@@ -35,9 +35,8 @@ class ImportRun:
         if self._halted():
             return []
         results = self._cleared()
-        folder = self.places.upload(self.account)
-        for path in sorted(folder.iterdir()):
-            if UPLOAD_NAME.fullmatch(path.name) and path.is_file() and not self._left_over(path):
+        for path in self._uploads():
+            if UPLOAD_NAME.fullmatch(path.name) and not self._left_over(path):
                 results.append(self._imported(path))
             if results and results[-1].halts:
                 break
@@ -45,9 +44,15 @@ class ImportRun:
 
     def tidy(self) -> None:
         """Take what was imported out of the upload folder; call it once the run is recorded."""
-        for path in sorted(self.places.upload(self.account).iterdir()):
-            if path.is_file() and self._left_over(path):
+        for path in self._uploads():
+            if self._left_over(path):
                 path.unlink()
+
+    def _uploads(self) -> list[Path]:
+        """Return what was uploaded, oldest name first, whether it waits in the folder or was taken out of it."""
+        folders = (self.places.upload(self.account), self.places.taken(self.account))
+        paths = [path for folder in folders for path in folder.iterdir() if path.is_file()]
+        return sorted(paths, key=lambda path: path.name)
 
     def _halted(self) -> bool:
         found = self.database.execute(

@@ -1,5 +1,6 @@
 """The keys of the emulated platform, and the settings a client needs to log in with them."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from closedloop.emulator.config import Account
@@ -47,6 +48,12 @@ def create(places: Places, accounts: tuple[Account, ...]) -> None:
 def host_keys(places: Places) -> tuple[Path, Path]:
     """Return where the platform's private host keys lie."""
     return places.keys / "host_ed25519", places.keys / "host_rsa"
+
+
+@lru_cache
+def loaded(path: Path, _changed: int) -> asyncssh.SSHKey:
+    """Read a private key; checking an RSA key takes a tenth of a second, too long for every connection."""
+    return asyncssh.read_private_key(str(path))
 
 
 def private(places: Places, account: Account) -> Path:

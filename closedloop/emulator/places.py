@@ -63,6 +63,10 @@ class Places:
         """Where uploads go once they were looked at, out of the client's sight."""
         return self.root / "processed" / account.name
 
+    def taken(self, account: Account) -> Path:
+        """Where uploads wait for the import run when they are taken in at once."""
+        return self.root / "taken" / account.name
+
     def cleared(self, account: Account) -> Path:
         """Where error files go once support has cleared them."""
         return self.root / "cleared" / account.name
@@ -75,6 +79,7 @@ class Places:
                 (self.account(account) / folder).mkdir(parents=True, exist_ok=True)
             self.processed(account).mkdir(parents=True, exist_ok=True)
             self.cleared(account).mkdir(parents=True, exist_ok=True)
+            self.taken(account).mkdir(parents=True, exist_ok=True)
 
 
 def write(path: Path, content: bytes, now: datetime) -> None:

@@ -28,6 +28,7 @@ class Platform:
         self.places = Places(folder.absolute())
         self.places.root.mkdir(parents=True, exist_ok=True)
         self._config = config
+        self._read: tuple[tuple[int, ...], Config] | None = None
         self.places.create(self.config.clients)
         store.create(self.places.database)
 
@@ -36,7 +37,7 @@ class Platform:
         """The configuration as it is now; `ProjectError` if platform.toml is wrong."""
         if self._config is not None:
             return self._config
-        return configfile.load_or_create(self.places.settings)
+        return self._as_saved()
 
     def tick(self, now: datetime) -> list[ImportResult]:
         """Run one import: take every waiting upload of every client that is not halted."""
@@ -91,6 +92,17 @@ class Platform:
     def record(self) -> Record:
         """Return the truth: who was mailed how often, and what the client was shown."""
         return Record(self.places.database, self.config)
+
+    def _as_saved(self) -> Config:
+        """Return what platform.toml says; it is read again only once it has changed."""
+        settings = self.places.settings
+        if not settings.exists():
+            return configfile.load_or_create(settings)
+        status = settings.stat()
+        version = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if self._read is None or self._read[0] != version:
+            self._read = version, configfile.load(settings)
+        return self._read[1]
 
     def next_export(self, now: datetime) -> datetime:
         """Return the next agreed export time, in the first client's zone."""

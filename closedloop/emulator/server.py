@@ -1,13 +1,16 @@
 """The platform's SFTP server: key log-in, one walled-in account for each client."""
 
 import asyncio
-import os
+import socket
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from closedloop.emulator import keys
+from closedloop.emulator.misbehaviour import Misbehaviour
+from closedloop.emulator.mischief import Mischief
 from closedloop.emulator.platform import Platform
 from closedloop.errors import ProjectError
 
@@ -21,6 +24,8 @@ except ImportError as error:  # pragma: no cover - only where the extra is not i
         "the emulator's server needs asyncssh: install closedloop[emulator]"
     ) from error
 
+from closedloop.emulator.folders import Folders  # after the sentence about what it needs
+
 HOST = "127.0.0.1"
 START_SECONDS = 30
 
@@ -30,17 +35,32 @@ class Server:
 
     Keys and client.toml are written on entry; the port is platform.toml's unless one is given, and 0 takes a
     free one. Raises `ProjectError` if the port is taken. Uploads are looked at by `Platform.tick`, not here.
+
+    `misbehave` takes the place of platform.toml's `[misbehave]` until it is set to None.
     """
 
     host = HOST
 
-    def __init__(self, platform: Platform, port: int | None = None) -> None:
+    def __init__(
+        self, platform: Platform, port: int | None = None, misbehave: Misbehaviour | None = None
+    ) -> None:
         self.platform = platform
         self.port = platform.config.port if port is None else port
         self._started: Future[int] = Future()
         self._end: Callable[[], object] = lambda: None
         self._thread = threading.Thread(target=self._run, name="emulator", daemon=True)
-        self._open: set[asyncssh.SSHServerConnection] = set()
+        self._inside: set[asyncssh.SSHServerConnection] = set()
+        self._visits: set[asyncio.Task[None]] = set()
+        self._mischief = Mischief(platform, misbehave)
+
+    @property
+    def misbehave(self) -> Misbehaviour | None:
+        """How it misbehaves, from the next request on, whatever platform.toml says."""
+        return self._mischief.given
+
+    @misbehave.setter
+    def misbehave(self, asked: Misbehaviour | None) -> None:
+        self._mischief.given = asked
 
     def __enter__(self) -> Self:
         keys.create(self.platform.places, self.platform.config.clients)
@@ -71,52 +91,120 @@ class Server:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         self._end = lambda: loop.call_soon_threadsafe(stop.set)
         try:
-            acceptor = await self._listen()
+            listener = socket.create_server((HOST, self.port))
         except OSError as error:
             self._started.set_exception(error)
             return
-        self._started.set_result(acceptor.get_port())
-        await stop.wait()
-        await self._hang_up(acceptor)
+        with listener:
+            listener.settimeout(0)
+            options = await self._options()
+            accepting = asyncio.create_task(self._accept(listener, options))
+            self._started.set_result(listener.getsockname()[1])
+            await stop.wait()
+            await _cancelled(accepting)
+            await self._hang_up()
 
-    async def _hang_up(self, acceptor: asyncssh.SSHAcceptor) -> None:
-        acceptor.close()
-        connections = list(self._open)
+    async def _hang_up(self) -> None:
+        connections = list(self._inside)
         for connection in connections:
             connection.abort()
         for connection in connections:
             await connection.wait_closed()
-        await acceptor.wait_closed()
+        await _cancelled(*self._visits)
 
-    async def _listen(self) -> asyncssh.SSHAcceptor:
+    async def _accept(
+        self, listener: socket.socket, options: asyncssh.SSHServerConnectionOptions
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connected, _ = await loop.sock_accept(listener)
+            visit = asyncio.create_task(self._visit(connected, options))
+            self._visits.add(visit)
+            visit.add_done_callback(self._visits.discard)
+
+    async def _visit(
+        self, connected: socket.socket, options: asyncssh.SSHServerConnectionOptions
+    ) -> None:
+        """Greet whoever connected, as badly as asked for, and let SSH take over."""
+        asked, fault = self._mischief.now, self._mischief.fault("connect")
+        try:
+            if await self._is_greeted(connected, asked) and fault is None:
+                # The library reports here each way in which a client may fail before it is inside.
+                with suppress(OSError, asyncssh.Error):
+                    await asyncssh.run_server(connected, options=options, **_changed(asked))
+                return
+            if fault and fault.do == "stall":
+                await asyncio.Event().wait()
+            connected.close()
+        except asyncio.CancelledError:
+            connected.close()
+            raise
+
+    async def _is_greeted(self, connected: socket.socket, asked: Misbehaviour) -> bool:
+        """Make the noise asked for; say whether the client has stayed."""
+        noise = [b"Welcome, this is line %d\r\n" % line for line in range(asked.noise_lines)]
+        try:
+            await asyncio.get_running_loop().sock_sendall(connected, b"".join(noise))
+        except OSError:
+            return False
+        return True
+
+    async def _options(self) -> asyncssh.SSHServerConnectionOptions:
         places = self.platform.places
         logins = {account.login: account for account in self.platform.config.clients}
 
-        def folders(channel: asyncssh.SSHServerChannel[bytes]) -> _Folders:
+        def folders(channel: asyncssh.SSHServerChannel[bytes]) -> Folders:
             account = logins[channel.get_extra_info("username")]
-            return _Folders(channel, chroot=os.fsencode(places.account(account)))
+            return Folders(channel, places, account, self._mischief)
 
-        return await asyncssh.listen(
-            HOST,
-            self.port,
-            server_host_keys=[str(path) for path in keys.host_keys(places)],
-            server_factory=lambda: _Door(
-                {login: keys.public(places, account) for login, account in logins.items()},
-                self._open,
-            ),
-            sftp_factory=folders,
-            allow_scp=False,
-            agent_forwarding=False,
+        options: asyncssh.SSHServerConnectionOptions = (
+            await asyncssh.SSHServerConnectionOptions.construct(
+                server_host_keys=[
+                    keys.loaded(path, path.stat().st_mtime_ns) for path in keys.host_keys(places)
+                ],
+                server_factory=lambda: _Door(
+                    {login: keys.public(places, account) for login, account in logins.items()},
+                    self._inside,
+                    self._mischief,
+                ),
+                sftp_factory=folders,
+                allow_scp=False,
+                agent_forwarding=False,
+            )
         )
+        return options
+
+
+def _changed(asked: Misbehaviour) -> dict[str, object]:
+    changed: dict[str, object] = {}
+    if asked.rekey_bytes:
+        changed["rekey_bytes"] = asked.rekey_bytes
+    if asked.new_host_key:
+        changed["server_host_keys"] = [asyncssh.generate_private_key("ssh-ed25519")]
+    return changed
+
+
+async def _cancelled(*tasks: "asyncio.Task[None]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Door(asyncssh.SSHServer):
     """Lets in who holds the key of an account, and nobody else."""
 
-    def __init__(self, allowed: dict[str, Path], inside: set[asyncssh.SSHServerConnection]) -> None:
+    def __init__(
+        self,
+        allowed: dict[str, Path],
+        inside: set[asyncssh.SSHServerConnection],
+        mischief: Mischief,
+    ) -> None:
         self.allowed = allowed
         self.inside = inside
+        self.mischief = mischief
         self.connection: asyncssh.SSHServerConnection | None = None
+        self.trying = ""
+        self.failed = False
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self.connection = conn
@@ -127,28 +215,20 @@ class _Door(asyncssh.SSHServer):
             self.inside.discard(self.connection)
 
     def begin_auth(self, username: str) -> bool:
-        if self.connection and username in self.allowed:
+        self.trying = username
+        if self.connection and username in self.allowed and not self.mischief.is_locked(username):
             self.connection.set_authorized_keys(str(self.allowed[username]))
         return True
 
+    def public_key_auth_supported(self) -> bool:
+        return True
 
-class _Folders(asyncssh.SFTPServer):
-    """One account's folders; no way out of them."""
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        # Asked about keys that may not log in only. However many of them one client shows, it is one bad log-in.
+        if not self.failed:
+            self.failed = True
+            self.mischief.logged_in(username, well=False)
+        return False
 
-    def rename(self, oldpath: bytes, newpath: bytes) -> None:
-        """Rename a file, never over an existing one, even if that one appears at this very moment."""
-        old, new = self.map_path(oldpath), self.map_path(newpath)
-        if Path(os.fsdecode(old)).is_file():
-            try:
-                os.link(old, new, follow_symlinks=False)
-            except FileExistsError as error:
-                raise asyncssh.SFTPFileAlreadyExists("File already exists") from error
-            Path(os.fsdecode(old)).unlink()
-            return
-        super().rename(oldpath, newpath)
-
-    def symlink(self, oldpath: bytes, newpath: bytes) -> None:
-        raise asyncssh.SFTPPermissionDenied("No links here")
-
-    def link(self, oldpath: bytes, newpath: bytes) -> None:
-        raise asyncssh.SFTPPermissionDenied("No links here")
+    def auth_completed(self) -> None:
+        self.mischief.logged_in(self.trying, well=True)
