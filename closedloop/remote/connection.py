@@ -192,4 +192,7 @@ def _algorithms(pins: dict[bytes, str]) -> tuple[str, ...]:
 def _words(error: BaseException) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error) or "no answer in time"
+    if str(error).startswith("Indecipherable protocol"):
+        # The library quotes what the server said, which may be anything.
+        return "it does not speak SSH; are host and port right?"
     return str(error) or "closed by the server"

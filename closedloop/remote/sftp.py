@@ -104,7 +104,7 @@ class SftpRemote:
                 raise AlreadyThere(f"{path} exists on the server; nothing was overwritten")
             try:
                 session.rename(staged, path)
-            except RemoteError as error:
+            except (RemoteError, NotThere) as error:
                 raise _after_rename(session, staged, path, error) from error
 
     def remove(self, path: str) -> None:
@@ -176,13 +176,16 @@ def _check_same(path: str, attributes: Attributes, file: RemoteFile) -> None:
         raise NotAsListed(path)
 
 
-def _after_rename(session: Session, staged: str, path: str, error: RemoteError) -> ClosedLoopError:
+def _after_rename(
+    session: Session, staged: str, path: str, error: RemoteError | NotThere
+) -> ClosedLoopError:
     unknown = OutcomeUnknown(
         f"no clear answer to renaming {staged} to {path}: it may or may not have happened; "
         f"look which of the two names exists before acting again"
     )
-    if error.transient or not isinstance(error, Refused):
+    if isinstance(error, RemoteError) and (error.transient or not isinstance(error, Refused)):
         return unknown
+    # A server may have done it, in spite of what it says: storage that asks twice says "no such file" then.
     try:
         staged_is_there, path_is_there = session.is_taken(staged), session.is_taken(path)
     except RemoteError:
