@@ -38,7 +38,7 @@ LONGEST_SECONDS = 15
 
 # The first lets a busy machine answer in time; the second is for a server that will not.
 PATIENT = Patience(connect_seconds=5, login_seconds=10, idle_seconds=10)
-BRIEF = Patience(connect_seconds=5, login_seconds=3, idle_seconds=0.8)
+BRIEF = Patience(connect_seconds=5, login_seconds=3, idle_seconds=1.2)
 
 
 @dataclass(frozen=True)
