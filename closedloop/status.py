@@ -58,7 +58,7 @@ def _glance(name: str, project: Project, ledger: Ledger, now: datetime) -> JobSt
     job, last = project.jobs[name], ledger.last_run(name)
     zone = project.client(job.client).zone
     sentences = [
-        *_missing(last),
+        *_told(last),
         *(_about(wave) for wave in _waiting(name, ledger.waves(job.client))),
     ]
     return JobStatus(
@@ -72,8 +72,12 @@ def _glance(name: str, project: Project, ledger: Ledger, now: datetime) -> JobSt
     )
 
 
-def _missing(last: Run | None) -> list[str]:
-    missing = json.loads(last.report)["result"].get("missing", []) if last else []
+def _told(last: Run | None) -> list[str]:
+    """Return what the last run left to say: why it failed, or which files it missed."""
+    report = json.loads(last.report) if last else {}
+    if "error" in report:
+        return str(report["error"]).splitlines()
+    missing = report.get("result", {}).get("missing", [])
     return [
         gap(MissingFile(file["schema"], date.fromisoformat(file["day"]), file["days_left"]))
         for file in missing

@@ -59,6 +59,8 @@ def repeats(report: RunReport, last: str | None) -> bool:
 
 
 def _trouble(report: dict[str, Any]) -> list[object]:
+    if "result" not in report:
+        return [report["error"]]
     files = report["result"].get("files", [])
     failed = [
         (file["name"], file["status"], file["detail"]) for file in files if file["status"] in FAILED

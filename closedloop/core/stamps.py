@@ -1,9 +1,10 @@
 """The time in the name of a subscriber file, as a number: YYYYMMDDHHMMSS in the client's local time."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from closedloop.errors import ClosedLoopError
 from closedloop.model.file import RemoteFile
 from closedloop.model.filename import Pattern
 
@@ -21,8 +22,13 @@ def moment(stamp: int) -> datetime:
 
 
 def after(stamp: int) -> int:
-    """Return the stamp one second later."""
-    return int((moment(stamp) + timedelta(seconds=1)).strftime(FORMAT))
+    """Return the stamp one second later; `ClosedLoopError` at the end of time."""
+    try:
+        return int((moment(stamp) + timedelta(seconds=1)).strftime(FORMAT))
+    except OverflowError:
+        raise ClosedLoopError(
+            f"a file named {stamp}... stands in the upload folder: no later name is possible; remove it there"
+        ) from None
 
 
 def lowest_free(
@@ -36,3 +42,19 @@ def lowest_free(
         int(found.strftime(FORMAT)) for file in listing if (found := pattern.match(file.name))
     ]
     return max([local_stamp(now, zone), *(after(stamp) for stamp in listed)])
+
+
+def strangers(
+    listing: Iterable[RemoteFile], pattern: Pattern, known: Collection[str], since: int
+) -> list[str]:
+    """Return the listed subscriber files since a stamp that the ledger does not know.
+
+    After the state folder was lost, one of them may be the wave that is due.
+    """
+    return [
+        file.name
+        for file in listing
+        if (found := pattern.match(file.name))
+        and int(found.strftime(FORMAT)) >= since
+        and file.name not in known
+    ]

@@ -80,20 +80,22 @@ def _publish(wave: Wave, ports: Ports, now: datetime) -> Wave:
 def _look(wave: Wave, ports: Ports, now: datetime) -> Wave:
     """Find out whether a rename whose answer is not known took place; never rename on a guess.
 
-    Final name there and the temporary one not: published. Temporary name there and the final one not: not
-    renamed, still `publishing`. Neither: unknown, since the import may have moved the file away. Both: the name
-    is somebody else's, the wave is withdrawn, and `ClosedLoopError` raised.
+    Final name there: published, unless it is of another size: then the name is somebody else's, the wave is
+    withdrawn, and `ClosedLoopError` raised. Temporary name there and the final one not: not renamed, still
+    `publishing`. Neither: unknown, since the import may have moved the file away.
     """
     # The final name first: a rename carried out between the two questions then looks as if it is to come.
     final = ports.remote.find(_final(wave, ports))
     staged = ports.remote.find(_temporary(wave, ports))
-    if final and staged:
+    if final and final.size != wave.size:
         _withdraw(wave, ports)
         raise ClosedLoopError(
             f"{wave.file}: the server holds a file of this name that is not ours; nothing was sent. "
             "Run the job again: it takes a later name"
         )
     if final:
+        # OpenSSH renames by a second name and takes the first one away; it may die in between.
+        ports.remote.remove(_temporary(wave, ports))
         return _published(wave, ports, now)
     return wave if staged else _put(wave, WaveState.UNKNOWN, ports)
 

@@ -14,11 +14,14 @@ from closedloop.model.job import PullJob
 from closedloop.model.run import FileOutcome, FileStatus, PullResult
 from closedloop.model.table import Schema
 from closedloop.model.wave import WaveState
+from closedloop.remote.base import NotAsListed
 from closedloop.state import pack
 
 logger = logging.getLogger(__name__)
 
 Notes = list[str]
+
+NOT_LOADED = (FileStatus.WAITING, FileStatus.REFUSED, FileStatus.UNREACHABLE)
 
 
 def pull(
@@ -101,6 +104,8 @@ def _take_in(
         pack(landed.path, ports.state.archived(landed.identity))
     except (WarehouseError, TryLater):
         raise
+    except NotAsListed as error:
+        return replace(outcome, status=FileStatus.WAITING, detail=str(error))
     except (RemoteError, NotThere) as error:
         logger.warning("%s: not fetched: %s", planned.file.name, error)
         return replace(outcome, status=FileStatus.UNREACHABLE, detail=str(error))
@@ -133,11 +138,7 @@ def _status(planned: Planned, *, again: bool) -> FileStatus:
 
 def _afterwards(job: PullJob, outcomes: list[FileOutcome], ports: Ports) -> Notes:
     """Tell the warehouse about our waves, and ask it which references point at nothing yet."""
-    names = [
-        outcome.name
-        for outcome in outcomes
-        if outcome.status not in (FileStatus.REFUSED, FileStatus.UNREACHABLE)
-    ]
+    names = [outcome.name for outcome in outcomes if outcome.status not in NOT_LOADED]
     if not names:
         return []
     left = [

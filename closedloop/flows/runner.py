@@ -1,5 +1,6 @@
 """One run of one job: locked, carried out, written down."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 from closedloop.core.report import as_json
-from closedloop.errors import ProjectError, TryLater
+from closedloop.errors import ClosedLoopError, TryLater
 from closedloop.flows.ports import Ports
-from closedloop.flows.pull import foresee, pull, reload
+from closedloop.flows.pull import NOT_LOADED, foresee, pull, reload
 from closedloop.flows.send import Layouts, rehearse, send, send_test
 from closedloop.ledger import Run
 from closedloop.model.job import PullJob, SendJob
@@ -49,7 +50,12 @@ def carry_out(
 ) -> RunReport:
     """Do the job and write down what came of it; runs that found nothing to do share one row."""
     started = clock()
-    result, notes = _come_of(job, shelf, ports, wish, started)
+    try:
+        result, notes = _come_of(job, shelf, ports, wish, started)
+    except ClosedLoopError as error:
+        if not wish.dry_run:
+            ports.ledger.put_run(_failed(job, error, started, clock()))
+        raise
     run_id = f"{job.name}-idle" if _is_idle(result) else f"{job.name}-{started:%Y%m%dT%H%M%S%fZ}"
     report = RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))
     if not wish.dry_run:
@@ -78,8 +84,6 @@ def _come_of(job: SendJob | PullJob, shelf: Shelf, ports: Ports, wish: Wish, now
 
 
 def _pull(job: PullJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -> Came:
-    if wish.again or wish.test:
-        raise ProjectError(f"{job.name} is a pull job: --again and --test belong to send jobs")
     schemas = shelf.incoming(job)
     if wish.dry_run:
         return foresee(job, schemas, ports, now)
@@ -89,8 +93,6 @@ def _pull(job: PullJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -
 
 
 def _send(job: SendJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -> Came:
-    if wish.day:
-        raise ProjectError(f"{job.name} is a send job: --date belongs to pull jobs")
     products = (
         shelf.outgoing(job.client, job.product_data.schema_name) if job.product_data else None
     )
@@ -103,9 +105,18 @@ def _send(job: SendJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -
 
 
 def _is_idle(result: PullResult | SendResult) -> bool:
+    """Say whether a run changed nothing; a file that is refused or waits comes again at every run."""
     if isinstance(result, PullResult):
-        return not result.files
+        return all(file.status in NOT_LOADED for file in result.files)
     return result.outcome == "already sent"
+
+
+def _failed(
+    job: SendJob | PullJob, error: ClosedLoopError, started: datetime, ended: datetime
+) -> Run:
+    """Return the row that all runs share which ended in an error."""
+    report = json.dumps({"error": str(error)}, ensure_ascii=False)
+    return Run(f"{job.name}-failed", job.name, job.client, started, ended, error.exit_code, report)
 
 
 def _row(report: RunReport) -> Run:

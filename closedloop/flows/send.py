@@ -2,10 +2,10 @@
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from closedloop.core.slots import current_slot
-from closedloop.core.stamps import after, local_stamp, lowest_free, moment
+from closedloop.core.stamps import after, local_stamp, lowest_free, moment, strangers
 from closedloop.errors import ClosedLoopError, ProjectError
 from closedloop.flows.build import Built, Wanted, build, preview
 from closedloop.flows.ports import Ports
@@ -47,6 +47,8 @@ def send(
     sent = _sent_in(slot, job, ports)
     if sent and not again:
         return SendResult(sent, "already sent"), []
+    if not again:
+        _refuse_after_a_loss(job, layouts, ports, slot)
     return _send(job, layouts, ports, now, slot)
 
 
@@ -74,6 +76,9 @@ def rehearse(
         _subscribers(chosen, layouts, stamp), ports.state.outbox(job.client, name), ports
     )
     wave = _with(_reserved(job, stamp, name, None, now), built)
+    slot = current_slot(job.schedule, now, ports.client.zone)
+    if not test and (sent := _sent_in(slot, job, ports)):
+        notes.append(f"wave {sent.wave_id} of this slot was already sent: a run would send nothing but with --again")
     return SendResult(wave, "dry run", built.preview), notes
 
 
@@ -144,8 +149,21 @@ def _unsettled(job: SendJob, ports: Ports) -> list[Wave]:
 
 
 def _sent_in(slot: datetime, job: SendJob, ports: Ports) -> Wave | None:
-    waves = (wave for wave in ports.ledger.waves(job.client) if wave.job == job.name)
-    return next((wave for wave in waves if wave.slot == slot.astimezone(UTC)), None)
+    """Return the wave of this slot, or one built since it began: the schedule may have been edited."""
+    waves = (w for w in ports.ledger.waves(job.client) if w.job == job.name and not w.test)
+    return next((wave for wave in waves if wave.slot == slot or wave.built_at >= slot), None)
+
+
+def _refuse_after_a_loss(job: SendJob, layouts: Layouts, ports: Ports, slot: datetime) -> None:
+    """Send nothing where the server holds a wave of this slot that the ledger has forgotten."""
+    known = {wave.file for wave in ports.ledger.waves(job.client)}
+    listing = ports.remote.listing(ports.client.upload)
+    since = local_stamp(slot, ports.client.zone)
+    if found := strangers(listing, Pattern(layouts.subscribers.file), known, since):
+        raise ClosedLoopError(
+            f"{found[-1]} lies on the server and is of this slot, but the ledger does not know it: it may be this wave, "
+            f"sent before the state folder was lost or restored. Nothing was sent. If it is another one, send with --again"
+        )
 
 
 def _suppression_notes(job: SendJob, ports: Ports) -> Notes:

@@ -15,6 +15,7 @@ class FileStatus(StrEnum):
     LOADED = "loaded"
     RESTATED = "restated"
     RELOADED = "reloaded"
+    WAITING = "still being written"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
 

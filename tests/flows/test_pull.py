@@ -405,12 +405,6 @@ def test_a_dry_run_takes_nothing_in(desk: Desk) -> None:
     assert len(files(desk.pull())) == 1
 
 
-@pytest.mark.parametrize("wish", ["again", "test"])
-def test_wishes_of_a_send_job_are_refused(desk: Desk, wish: str) -> None:
-    with pytest.raises(ProjectError, match="belong to send jobs"):
-        desk.pull("2026-11-20T12:00", **{wish: True})
-
-
 def test_a_long_file_comes_in_whole(desk: Desk) -> None:
     rows = b"".join(left(number) for number in range(400_000))
     desk.put("20261120_unsubscribes.csv", LEFT + rows)

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from closedloop.errors import (
     ProjectError,
     RemoteError,
 )
+from closedloop.ledger import Ledger
 from closedloop.model.run import RunReport, SendResult
 from closedloop.model.wave import Wave, WaveState
 from closedloop.remote.memory import MemoryRemote
@@ -217,7 +218,32 @@ def test_names_rise_after_the_ledger_was_lost(desk: Desk) -> None:
     (desk.root / "var" / "ledger.sqlite").unlink()
     assert sent(desk.send("2026-12-01T06:00")).wave.wave_id == 20261201070000
     desk.remote.put("/incoming/20261208080000_subscribers.csv", b"")
-    assert sent(desk.send("2026-12-08T06:00")).wave.wave_id == 20261208080001
+    assert sent(desk.send("2026-12-08T06:00", again=True)).wave.wave_id == 20261208080001
+
+
+def test_a_wave_that_a_lost_ledger_forgot_is_not_sent_again(desk: Desk) -> None:
+    desk.send()
+    (desk.root / "var" / "ledger.sqlite").unlink()
+    with pytest.raises(ClosedLoopError, match="lies on the server and is of this slot"):
+        desk.send()
+    assert len(desk.uploads()) == 1
+
+
+def test_a_slot_that_was_sent_stays_sent_when_the_schedule_is_edited(desk: Desk) -> None:
+    desk.send("2026-11-24T07:10")
+    desk.edit("jobs/send_newsletter.toml", '"0 6 * * 2"', '"5 8 * * 2"')
+    assert sent(desk.send("2026-11-24T08:10")).outcome == "already sent"
+    assert len(desk.uploads()) == 1
+
+
+def test_a_name_that_both_halves_of_a_rename_left_counts_as_published(desk: Desk) -> None:
+    desk.send()
+    (name,) = desk.uploads()
+    with Ledger(desk.root / "var" / "ledger.sqlite") as ledger:
+        ledger.put_wave(replace(desk.waves()[0], state=WaveState.PUBLISHING))
+    desk.remote.put(f"/incoming/{name}.part", desk.remote.read(f"/incoming/{name}"))
+    assert sent(desk.send()).outcome == "sent"
+    assert desk.uploads() == [name]
 
 
 def test_a_test_goes_to_the_test_recipients_and_belongs_to_no_slot(desk: Desk) -> None:
@@ -440,11 +466,6 @@ def test_other_product_data_of_the_same_name_stops_the_wave(desk: Desk) -> None:
     with pytest.raises(AlreadyThere, match="other product data of this name"):
         desk.send()
     assert desk.uploads() == ["20261124070000_products.csv"]
-
-
-def test_a_day_cannot_be_sent_again(desk: Desk) -> None:
-    with pytest.raises(ProjectError, match="--date belongs to pull jobs"):
-        desk.send(day=date(2026, 11, 24))
 
 
 def with_test_recipients(desk: Desk) -> None:
