@@ -62,6 +62,10 @@ class StateFolder:
         """Return where the copy of a published file is kept."""
         return self._folder("sent", client) / f"{name}.zst"
 
+    def sent_names(self, client: str) -> list[str]:
+        """Return the names of the published files whose copies are kept, by name."""
+        return sorted(path.stem for path in self._folder("sent", client).glob("*.zst"))
+
     def archived(self, file: FileIdentity) -> Path:
         """Return where the copy of one content of a response file is kept."""
         return (
@@ -69,10 +73,11 @@ class StateFolder:
             / f"{file.name}.{file.sha256[:8]}.zst"
         )
 
-    def archives(self, client: str, day: date) -> list[Path]:
-        """Return the copies that lie where those of a day do, oldest content first."""
-        folder = self._folder("archive", client, f"{day:%Y}", f"{day:%m}")
-        return sorted(folder.glob("*.zst"), key=lambda path: path.stat().st_mtime)
+    def archives(self, client: str, day: date | None = None) -> list[Path]:
+        """Return the archived copies of the month of a day, or all, oldest first."""
+        where = f"{day:%Y}/{day:%m}" if day else "*/*"
+        found = self._folder("archive", client).glob(f"{where}/*.zst")
+        return sorted(found, key=lambda path: path.stat().st_mtime)
 
     def quarantine(self, file: FileIdentity) -> Path:
         """Return where the rejected rows of one content of a response file are kept."""

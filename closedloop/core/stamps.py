@@ -27,7 +27,7 @@ def after(stamp: int) -> int:
         return int((moment(stamp) + timedelta(seconds=1)).strftime(FORMAT))
     except OverflowError:
         raise ClosedLoopError(
-            f"a file named {stamp}... stands in the upload folder: no later name is possible; remove it there"
+            f"the upload folder holds a file named {stamp}..., and names must rise: remove it there"
         ) from None
 
 
@@ -44,17 +44,22 @@ def lowest_free(
     return max([local_stamp(now, zone), *(after(stamp) for stamp in listed)])
 
 
-def strangers(
-    listing: Iterable[RemoteFile], pattern: Pattern, known: Collection[str], since: int
-) -> list[str]:
-    """Return the listed subscriber files since a stamp that the ledger does not know.
+def is_far_ahead(stamp: int, now: datetime, zone: ZoneInfo) -> bool:
+    """Say whether a stamp is more than a day ahead of the clock."""
+    return stamp > local_stamp(now + timedelta(days=1), zone)
 
-    After the state folder was lost, one of them may be the wave that is due.
+
+def strangers(
+    names: Iterable[str], pattern: Pattern, known: Collection[str], since: int
+) -> list[str]:
+    """Return the names of subscriber files since a stamp that the ledger does not know.
+
+    After the ledger was lost, one of them may be the wave that is due.
     """
     return [
-        file.name
-        for file in listing
-        if (found := pattern.match(file.name))
+        name
+        for name in names
+        if name not in known
+        and (found := pattern.match(name))
         and int(found.strftime(FORMAT)) >= since
-        and file.name not in known
     ]

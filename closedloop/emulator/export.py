@@ -65,7 +65,7 @@ class Delivery:
     def _first_time(self, kind: str) -> list[Path]:
         export, day = self.config.export, self.today
         rows = self._rows(kind, day)
-        if not rows and export.empty_days == "none" and not export.broken_lines:
+        if not rows and export.empty_days == "none":
             return []
         late, delay = export.late.get(day, ((), 0))
         if kind in export.missing.get(day, ()):
@@ -141,7 +141,8 @@ class Delivery:
         dialect = Dialect(export)
         lines = [*map(dialect.line, Layout(self.account, export.extra_columns).values(kind, rows))]
         luck = dice(self.config.seed, self.account.name, name)
-        for broken in dialect.broken(columns, export.broken_lines, luck):
+        # A file without true rows gets none: a client may refuse what holds nothing right.
+        for broken in dialect.broken(columns, export.broken_lines if rows else 0, luck):
             # Never in the first place, where a reader may look for the header.
             lines.insert(luck.randint(1, len(lines)) if lines else 0, broken)
         return dialect.start(columns) + b"".join(lines)
@@ -154,7 +155,7 @@ class Delivery:
             (
                 *(self.account.name, path.name, kind, str(day), part),
                 *("incomplete" if due else "written", str(due) if due else None),
-                *(seconds(self.now), rows, export.broken_lines, int(export.header)),
+                *(seconds(self.now), rows, export.broken_lines if rows else 0, int(export.header)),
                 path.stat().st_size,
             ),
         )

@@ -1,7 +1,7 @@
 """Response files brought home: fetched, left over from an interrupted run, or out of the archive."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -71,23 +71,46 @@ def from_archive(
 
     Of two contents of one name it is the loaded one, else the newest.
     """
-    copies = {path.stem.rpartition(".")[0]: path for path in ports.state.archives(job.client, day)}
+    copies = _copies(ports.state.archives(job.client, day))
     copies |= {
         name: ports.state.archived(load.file)
         for name, load in known.items()
         if name in copies and ports.state.archived(load.file).is_file()
     }
-    archived = [
-        RemoteFile(name, 0, datetime.fromtimestamp(int(path.stat().st_mtime), UTC))
-        for name, path in copies.items()
-        if name not in listed
-    ]
-    found, _ = recognised(archived, schemas)
     return [
         Planned(_unpacked(file, copies[file.name], job, ports), schema, on, known.get(file.name))
-        for file, schema, on in found
+        for file, schema, on in _described_copies(copies, schemas, listed)
         if on == day
     ]
+
+
+def forgotten(
+    job: PullJob,
+    schemas: dict[str, Schema],
+    known: Mapping[str, Load],
+    listed: set[str],
+    ports: Ports,
+) -> Iterator[Planned]:
+    """Put back, one by one, what is archived but neither loaded nor on the server: the warehouse was lost."""
+    copies = _copies(ports.state.archives(job.client))
+    for file, schema, day in _described_copies(copies, schemas, {*listed, *known}):
+        yield Planned(_unpacked(file, copies[file.name], job, ports), schema, day, None)
+
+
+def _copies(archives: list[Path]) -> dict[str, Path]:
+    """Return the newest archived content of each name."""
+    return {path.stem.rpartition(".")[0]: path for path in archives}
+
+
+def _described_copies(
+    copies: Mapping[str, Path], schemas: dict[str, Schema], left_out: set[str]
+) -> list[tuple[RemoteFile, Schema, date]]:
+    archived = (
+        RemoteFile(name, 0, datetime.fromtimestamp(int(path.stat().st_mtime), UTC))
+        for name, path in copies.items()
+        if name not in left_out
+    )
+    return recognised(archived, schemas)[0]
 
 
 def _unpacked(file: RemoteFile, copy: Path, job: PullJob, ports: Ports) -> RemoteFile:

@@ -48,13 +48,15 @@ class Tally:
     def refusal(self, job: PullJob) -> str | None:
         """Say why the file fails as a whole, or None."""
         bad, rows = self.counts.quarantined, self.counts.loaded + self.counts.quarantined
-        if bad <= job.reject_floor or bad <= job.reject_limit * rows:
+        few = bad <= job.reject_floor and self.counts.loaded
+        if not bad or few or bad <= job.reject_limit * rows:
             return None
         (column, rule), often = self.rejects.most_common(1)[0]
         where = f"column '{column}': {rule}" if column else rule
         return (
             f"{bad:,} of {rows:,} rows rejected, more than reject_limit = {job.reject_limit:g} allows; "
-            f"most often ({often:,}): {where}. Nothing of the file was loaded"
+            f"most often ({often:,}): {where}. Nothing of the file was loaded; mend the schema, or ask the platform: "
+            "each run tries it again"
         )
 
     def by_rule(self) -> tuple[tuple[str, str, int], ...]:

@@ -25,20 +25,16 @@ def deliver(wave: Wave, ports: Ports, now: datetime) -> Wave:
     return _publish(_put(wave, WaveState.STAGED, ports), ports, now)
 
 
-def settle(wave: Wave, slot: datetime, ports: Ports, now: datetime) -> Wave | None:
-    """Bring a wave that an earlier run left to its end.
+def settle(wave: Wave, ports: Ports, now: datetime) -> Wave | None:
+    """Find out what became of a wave that an earlier run left, and bring it to its end.
 
-    What was never renamed is sent if its slot is still the current one and its file is whole; else it is
-    withdrawn, for a newer selection follows. Returns None for a withdrawn wave.
+    What was not renamed mailed nobody and is withdrawn, returning None: people may have unsubscribed since it
+    was built, so the slot is filled by a new selection.
     """
     if wave.state is WaveState.PUBLISHING:
         wave = _look(wave, ports, now)
     if wave.state not in (WaveState.BUILT, WaveState.STAGED, WaveState.PUBLISHING):
         return wave
-    if wave.slot == slot and wave.state is WaveState.PUBLISHING:
-        return _publish(wave, ports, now)
-    if wave.slot == slot and _is_whole(wave, ports):
-        return deliver(wave, ports, now)
     _withdraw(wave, ports)
     logger.warning("%s: withdrawn before it was sent", wave.file)
     return None
@@ -128,12 +124,6 @@ def _withdraw(wave: Wave, ports: Ports) -> None:
     for path in ports.state.products_of(wave.client, wave.wave_id):
         ports.remote.remove(f"{ports.client.upload}/{path.name}.part")
     discard(wave, ports)
-
-
-def _is_whole(wave: Wave, ports: Ports) -> bool:
-    """Say whether the outbox holds what the ledger tells of: a wave is written down before its file is."""
-    path = _outbox(wave, ports)
-    return bool(wave.written) and path.is_file() and path.stat().st_size == wave.size
 
 
 def _put(wave: Wave, state: WaveState, ports: Ports) -> Wave:

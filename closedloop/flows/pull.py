@@ -3,10 +3,12 @@
 import logging
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from closedloop.core.plan import Planned, plan, recognised, window
 from closedloop.errors import ClosedLoopError, NotThere, RemoteError, TryLater, WarehouseError
-from closedloop.flows.fetch import available, from_archive, known_files, land, tidy
+from closedloop.flows.fetch import available, forgotten, from_archive, known_files, land, tidy
 from closedloop.flows.load import load
 from closedloop.flows.ports import Ports
 from closedloop.model.file import Load
@@ -16,6 +18,9 @@ from closedloop.model.table import Schema
 from closedloop.model.wave import WaveState
 from closedloop.remote.base import NotAsListed
 from closedloop.state import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +38,14 @@ def pull(
     known = known_files(job.client, ports)
     planned = plan(files, known.values(), schemas, days)
     notes: Notes = []
-    if planned.take:
+    left: Iterable[Planned] = ()
+    if planned.take or (known and not ports.warehouse.exists()):
         notes = _recall(job, ports)
         known = known_files(job.client, ports)
         planned = plan(files, known.values(), schemas, days)
+        left = forgotten(job, schemas, known, {file.name for file in files}, ports)
     tidy(job, known, ports)
-    outcomes = [_take_in(file, job, ports, now) for file in planned.take]
+    outcomes = [_take_in(file, job, ports, now) for file in chain(left, planned.take)]
     notes += _afterwards(job, outcomes, ports)
     return PullResult(tuple(outcomes), planned.missing, planned.ignored), notes
 
@@ -76,7 +83,9 @@ def reload(
 def _left_alone(day: date, names: set[str], known: dict[str, Load]) -> Notes:
     """Say of which files of a day there is nothing to take in again."""
     if not names:
-        return [f"{day:%Y-%m-%d}: no file of this day is on the server or in the archive"]
+        raise ClosedLoopError(
+            f"{day:%Y-%m-%d}: no file of this day is on the server or in the archive; nothing was done"
+        )
     return [
         f"{name} is neither on the server nor in the archive; its rows stay as they are"
         for name, load in known.items()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from closedloop.core.slots import current_slot
-from closedloop.core.stamps import after, local_stamp, lowest_free, moment, strangers
+from closedloop.core.stamps import after, is_far_ahead, local_stamp, lowest_free, moment, strangers
 from closedloop.errors import ClosedLoopError, ProjectError
 from closedloop.flows.build import Built, Wanted, build, preview
 from closedloop.flows.ports import Ports
@@ -34,10 +34,10 @@ def send(
 ) -> tuple[SendResult, Notes]:
     """Send the wave of the current slot, unless it was sent; `again` sends another one on purpose.
 
-    A wave of this slot that an earlier run left unfinished is brought to its end first, and is then the one sent.
+    First it is found out what became of a wave that an earlier run left unfinished.
     """
     slot = current_slot(job.schedule, now, ports.client.zone)
-    settled = _settle(_unsettled(job, ports), slot, ports, now)
+    settled = _settle(_unsettled(job, ports), ports, now)
     if unknown := _unknown(settled):
         return SendResult(unknown, "unknown"), []
     if finished := next((wave for wave in settled if wave.slot == slot), None):
@@ -58,8 +58,7 @@ def send_test(
     """Send the same mailing to the job's test recipients; it belongs to no slot."""
     tested = _to_test_recipients(job)
     left = [wave for wave in _unsettled(job, ports) if wave.test or wave.state is WaveState.UNKNOWN]
-    slot = current_slot(job.schedule, now, ports.client.zone)
-    if unknown := _unknown(_settle(left, slot, ports, now)):
+    if unknown := _unknown(_settle(left, ports, now)):
         return SendResult(unknown, "unknown"), []
     return _send(tested, layouts, ports, now, slot=None)
 
@@ -78,7 +77,9 @@ def rehearse(
     wave = _with(_reserved(job, stamp, name, None, now), built)
     slot = current_slot(job.schedule, now, ports.client.zone)
     if not test and (sent := _sent_in(slot, job, ports)):
-        notes.append(f"wave {sent.wave_id} of this slot was already sent: a run would send nothing but with --again")
+        notes.append(
+            f"wave {sent.wave_id} of this slot was already sent: a run would send nothing but with --again"
+        )
     return SendResult(wave, "dry run", built.preview), notes
 
 
@@ -90,6 +91,10 @@ def _send(
     listing = ports.remote.listing(ports.client.upload)
     lowest = lowest_free(now, ports.client.zone, listing, pattern)
     stamp = ports.ledger.take_stamp(job.client, lowest, after)
+    if is_far_ahead(stamp, now, ports.client.zone):
+        notes.append(
+            f"the name {stamp}... is ahead of the clock, for names must rise and an earlier one was: is the clock right?"
+        )
     reserved = _reserved(job, stamp, pattern.name(moment(stamp)), slot, now)
     # Written down before its files are: what a killed run leaves of them, the next one finds.
     ports.ledger.put_wave(reserved)
@@ -119,11 +124,11 @@ def _to_test_recipients(job: SendJob) -> SendJob:
     return job.model_copy(update={"selection": job.test_recipients})
 
 
-def _settle(waves: list[Wave], slot: datetime, ports: Ports, now: datetime) -> list[Wave]:
+def _settle(waves: list[Wave], ports: Ports, now: datetime) -> list[Wave]:
     """Bring waves to their end, oldest first, but none after one whose outcome can't be known."""
     settled: list[Wave] = []
     for wave in waves:
-        if not _unknown(settled) and (ended := settle(wave, slot, ports, now)):
+        if not _unknown(settled) and (ended := settle(wave, ports, now)):
             settled.append(ended)
     return settled
 
@@ -155,25 +160,38 @@ def _sent_in(slot: datetime, job: SendJob, ports: Ports) -> Wave | None:
 
 
 def _refuse_after_a_loss(job: SendJob, layouts: Layouts, ports: Ports, slot: datetime) -> None:
-    """Send nothing where the server holds a wave of this slot that the ledger has forgotten."""
+    """Send nothing where a kept copy shows a wave of this slot that the ledger has forgotten."""
     known = {wave.file for wave in ports.ledger.waves(job.client)}
-    listing = ports.remote.listing(ports.client.upload)
+    names = ports.state.sent_names(job.client)
     since = local_stamp(slot, ports.client.zone)
-    if found := strangers(listing, Pattern(layouts.subscribers.file), known, since):
+    if found := strangers(names, Pattern(layouts.subscribers.file), known, since):
         raise ClosedLoopError(
-            f"{found[-1]} lies on the server and is of this slot, but the ledger does not know it: it may be this wave, "
-            f"sent before the state folder was lost or restored. Nothing was sent. If it is another one, send with --again"
+            f"{found[-1]} was sent in this slot, but the ledger does not know it: it may be this wave, "
+            "sent before the ledger was lost or restored. Nothing was sent. If it is another one, send with --again"
         )
 
 
 def _suppression_notes(job: SendJob, ports: Ports) -> Notes:
     """Bring the warehouse up to date; say so if it knows nobody of this client yet."""
+    known = {load.file.name for load in ports.ledger.files(job.client)}
+    if known and not ports.warehouse.exists():
+        raise _lost(known)
     notes = ports.warehouse.prepare(ports.responses)
-    if not ports.warehouse.loads(job.client):
+    loaded = {load.file.name for load in ports.warehouse.loads(job.client)}
+    if known - loaded:
+        raise _lost(known - loaded)
+    if not loaded:
         notes.append(
             f"no response file of '{job.client}' is loaded yet: nobody is known to have unsubscribed or bounced"
         )
     return notes
+
+
+def _lost(names: set[str]) -> ClosedLoopError:
+    return ClosedLoopError(
+        f"the warehouse lacks {len(names)} of the files that were loaded, {max(names)} among them: it may have been "
+        "lost, and with it who unsubscribed. Nothing was sent; run the pull job of this client first"
+    )
 
 
 def _subscribers(job: SendJob, layouts: Layouts, stamp: int) -> Wanted:
@@ -189,6 +207,11 @@ def _build_products(job: SendJob, layouts: Layouts, stamp: int, ports: Ports) ->
     fills = {"source_mailing": job.source_mailing, "wave": stamp}
     wanted = Wanted(job.client, job.name, job.product_data, layouts.products, None, fills)
     built = build(wanted, ports.state.products(job.client, stamp, name), ports)
+    if not built.written:
+        why = "; ".join(f"{rows:,} {reason}" for reason, rows in built.dropped.items())
+        raise ClosedLoopError(
+            f"{name}: no row of product data is left ({why or 'none was selected'}); nothing was sent"
+        )
     return [
         f"{name}: {rows:,} of {built.selected:,} rows dropped: {reason}"
         for reason, rows in built.dropped.items()

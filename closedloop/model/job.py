@@ -62,7 +62,7 @@ class SendJob(Strict):
 class PullJob(Strict):
     """Fetch, check and load every new response file.
 
-    A file fails as a whole when more than `reject_floor` rows and more than the share `reject_limit` of its
+    A file fails as a whole when none of its rows is right, or more than `reject_floor` and more than the share `reject_limit` of its
     rows are rejected. Today's delivery is missed from `expected_by` (client's local time) on.
     """
 
@@ -73,5 +73,5 @@ class PullJob(Strict):
     schedule: str | None = None
     schemas: tuple[str, ...] = Field(default=RESPONSE_SCHEMAS, min_length=1)
     reject_limit: float = Field(default=0.05, ge=0, le=1)
-    reject_floor: int = Field(default=100, ge=0)
+    reject_floor: int = Field(default=20, ge=0)
     expected_by: str = Field(default="12:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")

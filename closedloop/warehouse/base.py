@@ -45,6 +45,10 @@ class Warehouse(Protocol):
         """
         ...
 
+    def exists(self) -> bool:
+        """Say, without opening it, whether there is a warehouse yet."""
+        ...
+
     def loads(self, client: str) -> list[Load]:
         """Return the committed loads of a client, by file name."""
         ...

@@ -66,6 +66,10 @@ class DuckDBWarehouse:
         self._schemas = {schema.name: schema for schema in schemas}
         return [sentence for each in changes for sentence in each.sentences]
 
+    def exists(self) -> bool:
+        """Say whether the file is there; the contract is in `Warehouse`."""
+        return self._opening.path.exists()
+
     def loads(self, client: str) -> list[Load]:
         """Return the committed loads of a client, by file name."""
         rejects: dict[int, list[tuple[str, str, int]]] = {}

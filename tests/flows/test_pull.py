@@ -1,6 +1,5 @@
 """What a pull promises: every delivered row once, whatever happens on the way."""
 
-import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from closedloop.errors import ProjectError, RemoteError
+from closedloop.errors import ClosedLoopError, ProjectError, RemoteError
 from closedloop.model.run import FileStatus, PullResult, RunReport
 from closedloop.remote.memory import MemoryRemote
 
@@ -95,7 +94,8 @@ def test_an_odd_line_is_kept_or_rejected_alone(
 
 def test_a_rejected_row_is_kept_as_it_stood(desk: Desk) -> None:
     bad = click(b"B\xc3\xb6se", number=1).replace(b"2026-11-19", b"2026-02-30")
-    desk.put("20261120_clicks.csv", CLICKS + bad + click(b'"never closed'))
+    broken = click(b'"never closed')
+    desk.put("20261120_clicks.csv", CLICKS + bad + broken + click())
     file = only(desk.pull())
     assert desk.quarantine() == [
         {
@@ -194,12 +194,22 @@ def test_one_bad_file_does_not_stop_the_others(desk: Desk) -> None:
     desk.put("20261120_unsubscribes.csv", LEFT + left(1))
     report = desk.pull()
     assert {name: file.status for name, file in files(report).items()} == {
-        "20261120_clicks.csv": FileStatus.LOADED,
+        "20261120_clicks.csv": FileStatus.REFUSED,
         "20261120_opens.csv": FileStatus.REFUSED,
         "20261120_unsubscribes.csv": FileStatus.LOADED,
     }
-    assert files(report)["20261120_clicks.csv"].counts.quarantined == 1
     assert report.exit_code == 1
+
+
+def test_a_file_without_one_right_row_is_refused_until_the_schema_is_mended(desk: Desk) -> None:
+    desk.put("20261120_unsubscribes.csv", LEFT + left(1).replace(b" ", b"T"))
+    assert (only(desk.pull()).status, desk.pull().exit_code) == (FileStatus.REFUSED, 1)
+    desk.edit(
+        "schemas/unsubscribes.toml",
+        'type = "timestamp"',
+        'type = "timestamp", format = "%Y-%m-%dT%H:%M:%S"',
+    )
+    assert only(desk.pull()).counts.loaded == 1
 
 
 def test_a_file_that_cannot_be_fetched_is_said_to_be_and_comes_next_time(desk: Desk) -> None:
@@ -222,7 +232,7 @@ def test_a_file_that_cannot_be_fetched_is_said_to_be_and_comes_next_time(desk: D
 
 
 def test_too_many_rejects_refuse_a_file_and_leave_its_earlier_load(desk: Desk) -> None:
-    desk.edit("jobs/pull_responses.toml", "reject_floor = 100", "reject_floor = 1")
+    desk.edit("jobs/pull_responses.toml", "reject_floor = 20", "reject_floor = 1")
     desk.put("20261120_unsubscribes.csv", LEFT + left(1) + left(2))
     desk.pull()
     bad = left(4).replace(b"9;", b"x;")
@@ -348,14 +358,8 @@ def test_a_day_that_the_server_forgot_is_taken_in_from_the_archive(desk: Desk, l
 
 
 def test_a_day_of_which_nothing_is_left_is_said_to_be_gone(desk: Desk) -> None:
-    desk.put("20261119_unsubscribes.csv", LEFT + left(1))
-    desk.pull()
-    desk.remote.remove("/outgoing/20261119_unsubscribes.csv")
-    shutil.rmtree(desk.root / "var" / "archive")
-    report = desk.pull(day=date(2026, 11, 19))
-    assert files(report) == {}
-    assert "2026-11-19: no file of this day is on the server or in the archive" in report.notes
-    assert len(desk.rows("select * from unsubscribes")) == 1
+    with pytest.raises(ClosedLoopError, match="no file of this day is on the server"):
+        desk.pull(day=date(2026, 11, 20))
 
 
 WELLE = (
