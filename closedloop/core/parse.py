@@ -7,7 +7,14 @@ from typing import BinaryIO
 import polars as pl
 
 from closedloop.core.grammar import Grammar
-from closedloop.core.header import Layout, by_header, by_position, is_header, not_a_header
+from closedloop.core.header import (
+    Layout,
+    by_header,
+    by_position,
+    is_header,
+    not_a_header,
+    refuse_odd_header,
+)
 from closedloop.core.lines import Lines, shown
 from closedloop.errors import FileRefused
 from closedloop.model.table import Schema
@@ -132,6 +139,10 @@ def _open(text: bytes, schema: Schema, limit: int, max_record: int) -> _Opening:
         return _Opening(by_header(fields, schema), first.end, blank, header=1)
     if schema.header == "required" and first.end > at:
         raise FileRefused(not_a_header(schema, first.broken))
+    if first.broken:
+        line = text[at : first.end].decode(errors="replace")
+        fields = [part.strip(' "\r\n') for part in line.split(schema.separator)]
+    refuse_odd_header(fields, schema, first.broken)
     return _Opening(_positional(text, at, limit, schema, max_record))
 
 

@@ -211,7 +211,8 @@ def test_by_position_the_first_good_record_tells_the_columns(
         pytest.param(b"name;id\n", 1, id="names a column"),
         pytest.param(b"x;y\n", 0, id="names none"),
         pytest.param(b"name;17\n", 0, id="names one, but holds a number"),
-        pytest.param(b'"name;id\n', 0, id="is broken"),
+        pytest.param(b'"x;y\n', 0, id="is broken"),
+        pytest.param(b'"name;17\n', 0, id="is broken, names one, but holds a number"),
     ],
 )
 def test_whether_the_first_line_is_a_header_shows_in_its_names(
@@ -229,7 +230,24 @@ def test_whether_the_first_line_is_a_header_shows_in_its_names(
         pytest.param(
             b"a;b;brovser\n", "'brovser', .*did you mean 'browser'.*extra", id="a near miss"
         ),
-        pytest.param(b"a;b\n", "lacks columns 'browser', 'id' of schema 't'", id="columns missing"),
+        pytest.param(
+            b"a;b\n",
+            "lacks columns 'browser', 'id' of schema 't'; .* set optional = true and nullable = true in",
+            id="columns missing",
+        ),
+        pytest.param(
+            b"a;WELLE_ID\n",
+            "names column 'WELLE_ID', which schema 't' does not know; in schemas/t.toml add it: WELLE_ID = "
+            '{ name = "welle_id", type = "string", nullable = true, optional = true } under .columns., or set',
+            id="a new name",
+        ),
+        pytest.param(
+            b"a;Geo.Land 2\n",
+            'add it: "Geo.Land 2" = { name = "geo_land_2"',
+            id="a new name that needs quotes",
+        ),
+        pytest.param(b"a;_B\n", '_B = { name = "b_2"', id="a new name that is taken"),
+        pytest.param(b"a;_1\n", '_1 = { name = "column_1"', id="a new name without letters"),
         pytest.param(
             b"a;b;browser;id;\n", r"field 5 \(not shown here\)", id="a name that is empty"
         ),
@@ -240,6 +258,36 @@ def test_a_header_that_does_not_suit_the_schema_is_refused(
 ) -> None:
     with pytest.raises(FileRefused, match=reason):
         blocks(content, schema({"header": "required"}, a={}, b={}, browser={}, id={}))
+
+
+NUMBERS = {"id": {"type": "int64"}, "name": {}, "group": {"type": "int64", "optional": True}}
+
+
+@pytest.mark.parametrize("header", [b"Nr;Titel;Gruppe\n", b"Nr;Titel\n", b"Nr;;\n"])
+def test_a_first_line_with_words_for_numbers_is_not_read_by_position(
+    schema: MakeSchema, header: bytes
+) -> None:
+    with pytest.raises(FileRefused, match=r"looks like a header, .* names no column of schema 't'"):
+        blocks(b"\n" + header + b"1;x;2\n", schema({"header": "auto"}, **NUMBERS))
+
+
+@pytest.mark.parametrize(
+    ("mode", "first"),
+    [
+        pytest.param("auto", b"Nr;x;2\n", id="one number is there"),
+        pytest.param("auto", b";x;\n", id="no number is there"),
+        pytest.param("auto", b"12.5;x;\n", id="a number that is not whole"),
+        pytest.param("none", b"Nr;x;y\n", id="there is never a header"),
+    ],
+)
+def test_a_first_line_that_may_be_a_row_is_one(schema: MakeSchema, mode: str, first: bytes) -> None:
+    assert only(first + b"1;x;2\n", schema({"header": mode}, **NUMBERS)).frame.height == 2
+
+
+@pytest.mark.parametrize("line", [b'"id;name\n', b"id;gr\xf6\xdfe\n", b'id;"name"x\n'])
+def test_a_broken_header_is_not_taken_for_a_broken_row(schema: MakeSchema, line: bytes) -> None:
+    with pytest.raises(FileRefused, match="names columns of schema 't' and is no record"):
+        blocks(line + b"1;x\n", schema({"header": "auto"}, **NUMBERS))
 
 
 def test_a_refusal_never_repeats_what_may_be_an_address(schema: MakeSchema) -> None:
