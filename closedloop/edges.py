@@ -11,9 +11,9 @@ from closedloop.ledger import Ledger
 from closedloop.model.job import PullJob, SendJob
 from closedloop.project import Project
 from closedloop.remote.base import Progress
+from closedloop.selection import database_path, selected
 from closedloop.state import StateFolder
 from closedloop.warehouse.base import Warehouse
-from closedloop.warehouse.source import database_path, selected
 
 
 @contextmanager

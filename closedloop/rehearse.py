@@ -8,8 +8,8 @@ from closedloop.errors import ProjectError
 from closedloop.model.job import Selection, SendJob
 from closedloop.model.table import Schema
 from closedloop.project import Project
+from closedloop.selection import database_path, selected
 from closedloop.warehouse.base import Warehouse
-from closedloop.warehouse.source import database_path, selected
 
 
 def open_questions(project: Project) -> list[str]:

@@ -16,6 +16,8 @@ MAY_IMPORT = {
     "ledger": {"model", "errors"},
     "state": {"model", "errors"},
     "spool": {"state", "errors"},
+    # A selection's CSV is read as exactly as a delivered file, so it needs both the reader and the databases.
+    "selection": {"core", "model", "errors", "warehouse"},
     "flows": {"core", "model", "errors", "remote", "warehouse", "ledger", "state", "spool"},
     "emulator": {"errors"},
 }
@@ -27,7 +29,7 @@ ONLY_IN = {
     "asyncssh": {"emulator"},
     "smtplib": {"mail"},
     "sqlite3": {"ledger", "emulator"},
-    "polars": {"core", "warehouse", "flows", "spool"},
+    "polars": {"core", "warehouse", "flows", "selection", "spool"},
     "rich": {"console"},
     "jinja2": {"mail", "templates"},
 }

@@ -14,16 +14,18 @@ import pytest
 
 from closedloop.edges import warehouse
 from closedloop.flows.ports import Ports
+from closedloop.flows.restart import assume_lost, assume_sent, unknown_wave
 from closedloop.flows.runner import Wish, carry_out
 from closedloop.ledger import Ledger
+from closedloop.model.job import SendJob
 from closedloop.model.run import RunReport
 from closedloop.model.wave import Wave
 from closedloop.project import load_project
 from closedloop.remote.base import quiet
 from closedloop.remote.memory import MemoryRemote
 from closedloop.scaffold import client_section, write_project
+from closedloop.selection import selected
 from closedloop.state import StateFolder
-from closedloop.warehouse.source import selected
 
 
 class Killed(BaseException):
@@ -101,6 +103,17 @@ class Desk:
     def send(self, at: str = "2026-11-24T06:00", **given: Any) -> RunReport:
         """Run the send job."""
         return self.run("send_newsletter", at, **given)
+
+    def restart(self, told: str) -> None:
+        """Tell what became of the send job's unknown wave: "sent" or "lost"."""
+        job = load_project(self.root).jobs["send_newsletter"]
+        assert isinstance(job, SendJob)
+        with self._ports() as ports:
+            wave = unknown_wave(job, ports)
+            if told == "sent":
+                assume_sent(wave, ports, moment("2026-11-24T06:30"))
+            else:
+                assume_lost(wave, ports)
 
     def put(self, name: str, content: bytes, modified: str = "2026-11-20T04:00") -> None:
         """Let the platform write a response file."""

@@ -12,8 +12,8 @@ from closedloop.errors import ClosedLoopError, ProjectError, WarehouseError
 from closedloop.model.job import Selection
 from closedloop.model.privacy import without_addresses
 from closedloop.model.settings import Suppression
+from closedloop.selection import BATCH_ROWS, selected
 from closedloop.warehouse.duckdb import DuckDBWarehouse
-from closedloop.warehouse.source import BATCH_ROWS, selected
 
 Select = Callable[..., list[pl.DataFrame]]
 
@@ -45,11 +45,13 @@ def refused(words: str, kind: type[ClosedLoopError] = ProjectError) -> Iterator[
             b'\xef\xbb\xbf"Email";"Name"\na@b.de;"A;B"\n', [("a@b.de", "A;B")], id="BOM, quotes"
         ),
         pytest.param(
-            b'Email;Name\na@b.de;"An\nna"\nb@b.de;""\n',
-            [("a@b.de", "An\nna"), ("b@b.de", "")],
-            id="a newline in quotes, an empty text",
+            b'Email;Name\na@b.de;"An\nna"\n', [("a@b.de", "An\nna")], id="a newline in quotes"
         ),
         pytest.param(b"Email;Name\na@b.de;\n", [("a@b.de", None)], id="nothing is null"),
+        pytest.param(b'Email;Name\na@b.de;""\n', [("a@b.de", None)], id="nothing in quotes"),
+        pytest.param(b"Email; Name \na@b.de;x\n", [("a@b.de", "x")], id="blanks in the header"),
+        pytest.param(b"Email;Name\n\na@b.de;x\n\n", [("a@b.de", "x")], id="blank lines"),
+        pytest.param(b'Email;Name\na@b.de;6" pot\n', [("a@b.de", '6" pot')], id="a bare quote"),
         pytest.param(b"Email;Name\na@b.de;007\n", [("a@b.de", "007")], id="digits stay text"),
         pytest.param(b"Email;Name\n", [], id="a header only"),
     ],
@@ -67,10 +69,25 @@ def test_a_csv_is_read_as_text(
     ("content", "words"),
     [
         pytest.param(b"", "is empty: its first line must name the columns", id="empty"),
-        pytest.param(b"Email;Name\na@b.de;x;y\n", "more fields than the header", id="long row"),
-        pytest.param(b'Email;Name\na@b.de;"Anna\n', "a quote that is not closed", id="open quote"),
-        pytest.param(b'Email;Name\na@b.de;"An"na\n', "not doubled", id="quote inside"),
-        pytest.param(b"Email;Name\nj\xfcrgen@b.de;x\n", "UTF-8", id="another encoding"),
+        pytest.param(
+            b"\nEmail;Name\n", "is empty: its first line must name", id="blank first line"
+        ),
+        pytest.param(
+            b"Email;Name\na@b.de;x;y\n", "line 2: 3 fields where 2 are expected", id="long row"
+        ),
+        pytest.param(
+            b"Email;Name\na@b.de;x\nanna@exam", "line 3: 1 field where 2 are", id="cut short"
+        ),
+        pytest.param(
+            b'Email;Name\na@b.de;"Anna\nb@b.de;x\n', "line 2: quote not closed", id="open quote"
+        ),
+        pytest.param(
+            b'Email;Name\na@b.de;"An"na\n', "line 2: text after a closing quote", id="quote inside"
+        ),
+        pytest.param(b"Email;Name\nj\xfcrgen@b.de;x\n", "line 2: not UTF-8", id="another encoding"),
+        pytest.param(b'"Email;Name\na@b.de;x\n', "line 1: quote not closed", id="broken header"),
+        pytest.param(b"Email;Name;email\n", "has the column 'Email' twice", id="twins"),
+        pytest.param(b"a@b.de;Anna\n", "has an address in its first line", id="no header"),
     ],
 )
 def test_a_broken_csv_is_refused_without_quoting_anybody(
@@ -78,6 +95,19 @@ def test_a_broken_csv_is_refused_without_quoting_anybody(
 ) -> None:
     (tmp_path / "customers.csv").write_bytes(content)
     with refused(words):
+        select(file="customers.csv")
+
+
+def test_a_large_csv_comes_in_batches_and_is_searched_to_its_end(
+    tmp_path: Path, select: Select
+) -> None:
+    rows = b"".join(b"u%d@example.com;Anna\n" % n for n in range(400_000))
+    (tmp_path / "customers.csv").write_bytes(b"Email;Name\n" + rows)
+    batches = select(file="customers.csv")
+    assert max(map(len, batches)) <= BATCH_ROWS
+    assert pl.concat(batches)["Email"].n_unique() == 400_000
+    (tmp_path / "customers.csv").write_bytes(b"Email;Name\n" + rows[:-6])
+    with refused("line 400001: 1 field where 2 are expected"):
         select(file="customers.csv")
 
 
