@@ -35,7 +35,7 @@ def settle(wave: Wave, ports: Ports, now: datetime) -> Wave | None:
         wave = _look(wave, ports, now)
     if wave.state not in (WaveState.BUILT, WaveState.STAGED, WaveState.PUBLISHING):
         return wave
-    _withdraw(wave, ports)
+    withdraw(wave, ports)
     logger.warning("%s: withdrawn before it was sent", wave.file)
     return None
 
@@ -84,7 +84,7 @@ def _look(wave: Wave, ports: Ports, now: datetime) -> Wave:
     final = ports.remote.find(_final(wave, ports))
     staged = ports.remote.find(_temporary(wave, ports))
     if final and final.size != wave.size:
-        _withdraw(wave, ports)
+        withdraw(wave, ports)
         raise ClosedLoopError(
             f"{wave.file}: the server holds a file of this name that is not ours; nothing was sent. "
             "Run the job again: it takes a later name"
@@ -118,7 +118,7 @@ def _deliver_products(path: Path, ports: Ports) -> None:
         )
 
 
-def _withdraw(wave: Wave, ports: Ports) -> None:
+def withdraw(wave: Wave, ports: Ports) -> None:
     """Undo a wave that mailed nobody: its temporary files, its outbox files, its ledger row."""
     ports.remote.remove(_temporary(wave, ports))
     for path in ports.state.products_of(wave.client, wave.wave_id):

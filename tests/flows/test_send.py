@@ -35,6 +35,8 @@ class Desk(Protocol):
 
     def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
 
+    def restart(self, told: str) -> None: ...
+
     def customers(self, *addresses: str, head: str = ...) -> None: ...
 
     def edit(self, name: str, old: str, new: str) -> None: ...
@@ -367,6 +369,23 @@ def test_a_rename_that_nobody_can_tell_of_stops_the_job(desk: Desk) -> None:
         assert later.exit_code == 1
     assert len(remote.uploads) == 1
     assert [wave.state for wave in desk.waves()] == [WaveState.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        pytest.param("sent", "already sent", id="people were mailed"),
+        pytest.param("lost", "sent", id="nobody was mailed"),
+    ],
+)
+def test_a_job_goes_on_once_a_person_knows(desk: Desk, told: str, outcome: str) -> None:
+    desk.send(remote=LosingAnswers("imported"))
+    desk.restart(told)
+    report = desk.send("2026-11-24T07:00")
+    assert (sent(report).outcome, report.exit_code) == (outcome, 0)
+    assert len(desk.uploads()) == (told == "lost")
+    with pytest.raises(ProjectError, match="no wave of this job waits"):
+        desk.restart(told)
 
 
 def test_a_wave_that_was_not_renamed_is_built_anew_without_those_who_left_since(desk: Desk) -> None:
