@@ -219,6 +219,33 @@ def test_postgres_rows_come_in_batches(postgres: str, select: Select) -> None:
     assert batches[1]["name"].null_count() == 50_000
 
 
+def test_a_numeric_of_postgres_is_the_text_it_writes(postgres: str, select: Select) -> None:
+    sql = (
+        "select * from (values (1e20::numeric), (7), (1.50), (1.2345678), (null)) as given(number)"
+    )
+    (batch,) = select(sql=sql, **{"from": postgres})
+    assert batch["number"].to_list() == ["1" + "0" * 20, "7", "1.50", "1.2345678", None]
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        pytest.param("'NaN'::numeric", "column 'x' holds NaN or Infinity", id="no number"),
+        pytest.param(
+            """unnest(array['1', '"a@b.de"']::jsonb[])""",
+            "column 'x' (jsonb) can't be read; cast it to text",
+            id="values of several types",
+        ),
+        pytest.param("'infinity'::date", "PostgreSQL refuses the query", id="no day"),
+    ],
+)
+def test_a_column_that_can_not_be_held_is_named(
+    postgres: str, select: Select, column: str, words: str
+) -> None:
+    with refused(words):
+        select(sql=f"select {column} as x", **{"from": postgres})
+
+
 def test_an_empty_result_of_postgres_has_columns(postgres: str, select: Select) -> None:
     (batch,) = select(sql="select * from customers where false", **{"from": postgres})
     assert (batch.columns, len(batch)) == (["email", "points"], 0)

@@ -1,7 +1,8 @@
 """Rows out of PostgreSQL, for selections."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,12 +13,18 @@ from closedloop.model.privacy import without_addresses
 if TYPE_CHECKING:
     import psycopg
 
+NUMERIC = 1700
+"""What PostgreSQL calls its type numeric."""
+
+NOT_NUMBERS = {"NaN", "Infinity", "-Infinity"}
+"""What a numeric of PostgreSQL may hold besides numbers."""
+
 
 def select_from(url: str, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
     """Run one query on a PostgreSQL database, read only, and yield its rows in batches through a server-side cursor.
 
-    The password comes from PGPASSWORD or ~/.pgpass, as for any PostgreSQL program. An empty result yields one
-    empty frame. Raises `ProjectError` for a wrong query, `WarehouseError` where the database can't be reached.
+    The password comes from PGPASSWORD or ~/.pgpass, as for any PostgreSQL program. A numeric comes as the text
+    that PostgreSQL writes, digit for digit. An empty result yields one empty frame. Raises `ProjectError` for a wrong query, `WarehouseError` where the database can't be reached.
     """
     try:
         import psycopg
@@ -55,14 +62,33 @@ def _refuse_odd_url(url: str) -> None:
 def _batches(
     connection: "psycopg.Connection[tuple[object, ...]]", sql: str, batch_rows: int
 ) -> Iterator[pl.DataFrame]:
+    from psycopg.types.string import TextLoader
+
     with connection.cursor(name="closedloop_selection") as cursor:
+        # Decimals of one column share a scale in polars, so that neighbours would change each other's text.
+        cursor.adapters.register_loader("numeric", TextLoader)
         cursor.execute(sql.strip().rstrip(";").encode())
-        names = [column.name for column in cursor.description or []]
-        _refuse_twins(names)
+        columns = cursor.description or []
+        _refuse_twins([column.name for column in columns])
         first = True
         while (rows := cursor.fetchmany(batch_rows)) or first:
-            yield pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+            values = zip(*rows, strict=True) if rows else repeat(())
+            yield pl.DataFrame([_series(*each) for each in zip(columns, values, strict=False)])
             first = False
+
+
+def _series(column: "psycopg.Column", values: Sequence[object]) -> pl.Series:
+    if column.type_code == NUMERIC and not NOT_NUMBERS.isdisjoint(values):
+        raise ProjectError(
+            f"selection: the query's column '{column.name}' holds NaN or Infinity, which is no number; leave those rows out"
+        )
+    try:
+        return pl.Series(column.name, values)
+    except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError):
+        # What polars says quotes a value.
+        raise ProjectError(
+            f"selection: the query's column '{column.name}' ({column.type_display}) can't be read; cast it to text in the query"
+        ) from None
 
 
 def _refuse_twins(names: list[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from closedloop.errors import ClosedLoopError, WarehouseBusy, WarehouseError
+from closedloop.model.privacy import without_addresses
 
 if TYPE_CHECKING:
     import duckdb
@@ -138,4 +139,4 @@ def spoken(error: Exception) -> str:
     line = (str(error).splitlines() or [type(error).__name__])[0]
     if isinstance(error, duckdb.DataError | duckdb.IntegrityError):
         line = re.sub(r"'.*'|\".*\"", "'...'", line)
-    return re.sub(r"\S*@\S*", "...", line)
+    return without_addresses(line)
