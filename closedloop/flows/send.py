@@ -6,8 +6,9 @@ from datetime import datetime
 
 from closedloop.core.slots import current_slot
 from closedloop.core.stamps import after, is_far_ahead, local_stamp, lowest_free, moment, strangers
-from closedloop.errors import ClosedLoopError, ProjectError
+from closedloop.errors import ClosedLoopError, ProjectError, TryLater
 from closedloop.flows.build import Built, Wanted, build, preview
+from closedloop.flows.platform import error_files
 from closedloop.flows.ports import Ports
 from closedloop.flows.publish import deliver, discard, keep_copies, settle
 from closedloop.model.filename import Pattern
@@ -49,6 +50,7 @@ def send(
         return SendResult(sent, "already sent"), []
     if not again:
         _refuse_after_a_loss(job, layouts, ports, slot)
+    _wait_for_the_platform(ports)
     return _send(job, layouts, ports, now, slot)
 
 
@@ -60,6 +62,7 @@ def send_test(
     left = [wave for wave in _unsettled(job, ports) if wave.test or wave.state is WaveState.UNKNOWN]
     if unknown := _unknown(_settle(left, ports, now)):
         return SendResult(unknown, "unknown"), []
+    _wait_for_the_platform(ports)
     return _send(tested, layouts, ports, now, slot=None)
 
 
@@ -157,6 +160,15 @@ def _sent_in(slot: datetime, job: SendJob, ports: Ports) -> Wave | None:
     """Return the wave of this slot, or one built since it began: the schedule may have been edited."""
     waves = (w for w in ports.ledger.waves(job.client) if w.job == job.name and not w.test)
     return next((wave for wave in waves if wave.slot == slot or wave.built_at >= slot), None)
+
+
+def _wait_for_the_platform(ports: Ports) -> None:
+    """Upload nothing while the platform has halted its imports (spec/optimizely.md, section 9, U23)."""
+    if found := error_files(ports):
+        raise TryLater(
+            f"the platform left {found[-1]} in {ports.client.errors}: it imports nothing more of this client until its "
+            "support has cleared that. Nothing was sent"
+        )
 
 
 def _refuse_after_a_loss(job: SendJob, layouts: Layouts, ports: Ports, slot: datetime) -> None:

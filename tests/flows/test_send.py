@@ -15,6 +15,7 @@ from closedloop.errors import (
     OutcomeUnknown,
     ProjectError,
     RemoteError,
+    TryLater,
 )
 from closedloop.ledger import Ledger
 from closedloop.model.run import RunReport, SendResult
@@ -386,6 +387,15 @@ def test_a_job_goes_on_once_a_person_knows(desk: Desk, told: str, outcome: str) 
     assert len(desk.uploads()) == (told == "lost")
     with pytest.raises(ProjectError, match="no wave of this job waits"):
         desk.restart(told)
+
+
+def test_nothing_is_sent_while_the_platform_has_halted(desk: Desk) -> None:
+    desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nupload ')
+    desk.remote.put("/errors/20261117060000_subscribers.csv.error", b"1;QUOTING;")
+    with pytest.raises(TryLater, match=r"20261117060000_subscribers\.csv\.error in /errors"):
+        desk.send()
+    desk.remote.remove("/errors/20261117060000_subscribers.csv.error")
+    assert sent(desk.send()).outcome == "sent"
 
 
 def test_a_wave_that_was_not_renamed_is_built_anew_without_those_who_left_since(desk: Desk) -> None:

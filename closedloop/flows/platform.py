@@ -1,0 +1,17 @@
+"""What the platform says of its own troubles."""
+
+from closedloop.errors import NotThere
+from closedloop.flows.ports import Ports
+
+
+def error_files(ports: Ports) -> list[str]:
+    """Return the names of the error files that the platform has left for this client.
+
+    Empty where the client has no `errors` folder in its settings, or the server has none.
+    """
+    if ports.client.errors is None:
+        return []
+    try:
+        return [file.name for file in ports.remote.listing(ports.client.errors)]
+    except NotThere:
+        return []
