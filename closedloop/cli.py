@@ -48,7 +48,7 @@ class Setting:
 
     root: Path
     clock: Clock = field(default_factory=Clock)
-    verbose: bool = False
+    talkative: bool = False
 
     def now(self) -> datetime:
         """Return the time, aware, in UTC."""
@@ -82,6 +82,16 @@ class Moment(click.ParamType[datetime]):
 
 class LateGroup(click.Group):
     """A group whose commands live in modules that are imported when they are called."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; for an unknown one, name the nearest."""
+        if args[0] not in ORDER and not args[0].startswith("-"):
+            from closedloop.core.nearest import nearest
+
+            ctx.fail(f"No such command '{args[0]}'{nearest(args[0], ORDER)}")
+        return super().resolve_command(ctx, args)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -119,11 +129,17 @@ class LateGroup(click.Group):
     "start",
     type=Moment(),
     metavar="TIME",
-    help="Set the clock, for rehearsals: 2026-11-21T06:00.",
+    help="Set the clock, for rehearsals: 2026-11-21T06:00 in this machine's zone, or with an offset: "
+    "2026-11-21T06:00+01:00.",
 )
-@click.option("--verbose", "-v", is_flag=True, help="Say what was done, off a terminal too.")
+@click.option(
+    "--verbose",
+    "-v",
+    count=True,
+    help="Say what was done, off a terminal too; -vv says every step of it.",
+)
 @click.pass_context
-def cli(ctx: click.Context, root: Path, start: datetime | None, *, verbose: bool) -> None:
+def cli(ctx: click.Context, root: Path, start: datetime | None, *, verbose: int) -> None:
     """Send newsletters through Optimizely Campaign and bring every reaction home.
 
     \b
@@ -131,22 +147,30 @@ def cli(ctx: click.Context, root: Path, start: datetime | None, *, verbose: bool
     A project of your own:                         closedloop init shop
     What cron starts:                              closedloop run pull_responses
     """
+    _log(verbose)
+    ctx.obj = Setting(root.absolute(), Clock(start), talkative=verbose > 0)
+
+
+def _log(verbose: int) -> None:
+    """Let the log speak: -v of what went wrong on the way, -vv of every step."""
     import logging
 
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(message)s"
-    )
-    logging.getLogger("closedloop").setLevel(logging.INFO if verbose else logging.ERROR)
-    ctx.obj = Setting(root.absolute(), Clock(start), verbose)
+    level = (logging.ERROR, logging.WARNING, logging.INFO)[min(verbose, 2)]
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    logging.getLogger().setLevel(max(level, logging.INFO) if verbose > 1 else logging.WARNING)
+    logging.getLogger("closedloop").setLevel(level)
+    # What it warns of is in the report.
+    logging.getLogger("closedloop.flows.pull").setLevel(level if verbose > 1 else logging.ERROR)
 
 
-ORDER = ("init", "check", "run", "status", "schedule", "emulate", "demo")
+ORDER = ("init", "check", "run", "status", "restart", "schedule", "emulate", "demo")
 for _name, _module in {
     "init": "setup",
     "check": "setup",
     "schedule": "setup",
     "run": "operate",
     "status": "operate",
+    "restart": "resume",
 }.items():
     cli.late(_name, f"closedloop.commands.{_module}", _name)
 cli.late("emulate", "closedloop.emulator.command", "emulate")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from closedloop.core.report import gap, headline, rejects
+from closedloop.core.report import FAILED, failure, gaps, headline, number, rejects
 from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.remote.base import Progress, quiet
 
@@ -14,18 +14,19 @@ WIDTH_OFF_TERMINAL = 140
 
 @contextmanager
 def watching(*, shown: bool) -> Iterator[Callable[[str], Progress]]:
-    """Give flows a way to show progress: bars on a terminal, nothing elsewhere."""
+    """Give flows a way to show progress: one bar at a time on a terminal, nothing elsewhere."""
     if not shown:
         yield lambda _title: quiet
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (
+        SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[amount]}"),
         TimeRemainingColumn(),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
@@ -33,10 +34,18 @@ def watching(*, shown: bool) -> Iterator[Callable[[str], Progress]]:
 
 
 def _bar(bars: Any, title: str) -> Progress:
-    task = bars.add_task(title, total=None)
+    """Begin a step; the one before it is at its end, for a run does one thing after the other."""
+    for earlier in bars.task_ids:
+        bars.remove_task(earlier)
+    task = bars.add_task(title, total=None, amount="")
 
     def advance(done: int, whole: int) -> None:
-        bars.update(task, completed=done, total=whole or None, visible=not whole or done < whole)
+        if task not in bars.task_ids:
+            return
+        amount = f"{100 * done // whole}%" if whole else f"{done:,}"
+        bars.update(task, completed=done, total=whole or None, amount=amount)
+        if whole and done >= whole:
+            bars.remove_task(task)
 
     return advance
 
@@ -63,20 +72,23 @@ def _show_pull(console: Any, result: PullResult) -> None:
                 str(file.status),
                 f"{file.counts.loaded:,}",
                 f"{file.counts.quarantined:,}",
-                file.detail,
             )
             for file in result.files
         ]
-        show_table(("file", "", "rows", "rejected", ""), rows, console)
+        show_table(("file", "", "rows", "rejected"), rows)
     for file in result.files:
+        if file.detail:
+            style = "red" if file.status in FAILED else ""
+            console.print(f"  {failure(file)}", style=style, markup=False)
         for sentence in (*rejects(file), *(f"{file.name}: {warning}" for warning in file.warnings)):
             console.print(f"  {sentence}", markup=False)
         if file.quarantine:
             console.print(f"  rejected rows: {file.quarantine}", markup=False)
-    for missing in result.missing:
-        console.print(f"missing: {gap(missing)}", style="yellow", markup=False)
+    for sentence in gaps(result.missing):
+        console.print(sentence, style="yellow", markup=False)
     if result.ignored:
-        console.print(f"{result.ignored:,} other files in the folder were left alone", markup=False)
+        verb = "was" if result.ignored == 1 else "were"
+        console.print(f"{number(result.ignored, 'other file')} in the folder {verb} left alone")
 
 
 def _show_send(console: Any, result: SendResult) -> None:
@@ -87,24 +99,38 @@ def _show_send(console: Any, result: SendResult) -> None:
         ("selected", f"{wave.selected:,}"),
         *((f"- {why}", f"{n:,}") for why, n in wave.dropped.items()),
     ]
-    show_table(("", "rows"), [*rows, ("= written", f"{wave.written:,}")], console)
+    show_table(("", "rows"), [*rows, ("= written", f"{wave.written:,}")])
     for line in result.preview:
         console.print(f"  {line}", markup=False)
 
 
-def show_table(head: Sequence[str], rows: Sequence[Sequence[str]], console: Any = None) -> None:
-    """Print a table; columns that hold numbers are set to the right."""
+def show_table(head: Sequence[str], rows: Sequence[Sequence[str]], prose: str = "") -> None:
+    """Print a table; numbers are set to the right, and no cell is broken but those of the column `prose`.
+
+    A table too wide for the terminal is printed too wide: a broken id can't be copied.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, name in enumerate(head):
-        numeric = bool(rows) and all(_is_number(row[number]) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for place, name in enumerate(head):
+        cells = [row[place] for row in rows]
+        numeric = bool(cells) and all(map(_is_number, cells))
+        widest = 0 if name == prose else max(map(len, (name, *cells)))
+        table.add_column(
+            name,
+            justify="right" if numeric else "left",
+            no_wrap=name != prose,
+            min_width=widest or None,
+        )
     for row in rows:
-        table.add_row(*row)
-    (console or Console(highlight=False, width=_width())).print(table)
+        table.add_row(*map(Text, row))
+    console = Console(highlight=False, width=_width())
+    unbounded = console.options.update(width=sys.maxsize)
+    console.width = max(console.width, console.measure(table, options=unbounded).minimum)
+    console.print(table, crop=False)
 
 
 def _width() -> int | None:

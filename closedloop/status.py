@@ -1,27 +1,38 @@
 """The jobs of a project at a glance, from the ledger alone."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from closedloop.core.report import gap
-from closedloop.core.slots import next_slot
+from closedloop.core.report import from_json, troubles
+from closedloop.core.slots import current_slot, next_slot
 from closedloop.ledger import Ledger, Run
-from closedloop.model.run import MissingFile
+from closedloop.model.job import PullJob, SendJob
 from closedloop.model.wave import Wave, WaveState
 from closedloop.project import Project
+
+OUTCOMES = {
+    None: "never ran",
+    0: "ok",
+    1: "failed",
+    2: "wrong setting",
+    69: "unreachable",
+    75: "had to wait",
+}
+SETTLED = (WaveState.PUBLISHED, WaveState.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """One job: when it ran, how that ended, when it is due, and what a person should know."""
-
-    HEAD: ClassVar[tuple[str, ...]] = ("job", "kind", "client", "last run", "outcome", "next slot")
+    """One job: when it ran, how that ended, when it is due, and what a person should know. Times are UTC."""
 
     job: str
     kind: str
     client: str
+    timezone: str
     last_run: datetime | None
     exit_code: int | None
     next_slot: datetime | None
@@ -35,18 +46,30 @@ class JobStatus:
         }
 
     def as_row(self) -> tuple[str, ...]:
-        """Return the cells of `HEAD`, times in the machine's zone."""
-        outcome = {None: "never ran", 0: "ok"}.get(
-            self.exit_code, f"failed (exit {self.exit_code})"
-        )
+        """Return job, client, last run, outcome and next slot, times in the client's zone."""
+        zone = ZoneInfo(self.timezone)
+        outcome = OUTCOMES.get(self.exit_code, f"exit {self.exit_code}")
         return (
             self.job,
-            self.kind,
             self.client,
-            _shown(self.last_run),
+            shown(self.last_run, zone) if self.last_run else "-",
             outcome,
-            _shown(self.next_slot),
+            shown(self.next_slot, zone) if self.next_slot else "-",
         )
+
+
+def table(jobs: Sequence[JobStatus]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the head and the rows of all jobs; the client is left out where there is but one."""
+    head = ("job", "client", "last run", "outcome", "next slot")
+    lines = [head, *(job.as_row() for job in jobs)]
+    if len({job.client for job in jobs}) == 1:
+        lines = [(line[0], *line[2:]) for line in lines]
+    return lines[0], lines[1:]
+
+
+def shown(moment: datetime, zone: ZoneInfo) -> str:
+    """Return a time in a zone, with the zone's name."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def glance(project: Project, ledger: Ledger, now: datetime) -> list[JobStatus]:
@@ -56,37 +79,36 @@ def glance(project: Project, ledger: Ledger, now: datetime) -> list[JobStatus]:
 
 def _glance(name: str, project: Project, ledger: Ledger, now: datetime) -> JobStatus:
     job, last = project.jobs[name], ledger.last_run(name)
-    zone = project.client(job.client).zone
+    client = project.client(job.client)
+    waves = [wave for wave in ledger.waves(job.client) if wave.job == name]
     sentences = [
         *_told(last),
-        *(_about(wave) for wave in _waiting(name, ledger.waves(job.client))),
+        *(_about(wave) for wave in waves if wave.state not in SETTLED),
+        *_overdue(job, waves, last, now, client.zone),
     ]
     return JobStatus(
         job=name,
         kind=job.kind,
         client=job.client,
+        timezone=client.timezone,
         last_run=last.started if last else None,
         exit_code=last.exit_code if last else None,
-        next_slot=next_slot(job.schedule, now, zone) if job.schedule else None,
+        next_slot=next_slot(job.schedule, now, client.zone) if job.schedule else None,
         sentences=tuple(f"{name}: {sentence}" for sentence in sentences),
     )
 
 
 def _told(last: Run | None) -> list[str]:
-    """Return what the last run left to say: why it failed, or which files it missed."""
-    report = json.loads(last.report) if last else {}
-    if "error" in report:
-        return str(report["error"]).splitlines()
-    missing = report.get("result", {}).get("missing", [])
-    return [
-        gap(MissingFile(file["schema"], date.fromisoformat(file["day"]), file["days_left"]))
-        for file in missing
-    ]
-
-
-def _waiting(job: str, waves: list[Wave]) -> list[Wave]:
-    settled = (WaveState.PUBLISHED, WaveState.CONFIRMED)
-    return [wave for wave in waves if wave.job == job and wave.state not in settled]
+    """Return what the last run left to say: why it failed, what was rejected, which files it missed."""
+    if last is None:
+        return []
+    ended = json.loads(last.report)
+    if "error" in ended:
+        return str(ended["error"]).splitlines()
+    # Of an unknown outcome the wave itself tells, for as long as it is unknown.
+    if ended["result"].get("outcome") == "unknown":
+        return []
+    return troubles(from_json(last.report))
 
 
 def _about(wave: Wave) -> str:
@@ -97,5 +119,16 @@ def _about(wave: Wave) -> str:
     )
 
 
-def _shown(moment: datetime | None) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}" if moment else "-"
+def _overdue(
+    job: SendJob | PullJob, waves: Sequence[Wave], last: Run | None, now: datetime, zone: ZoneInfo
+) -> list[str]:
+    """Name the slot that has had no wave, for a job that has sent one or tried to."""
+    if not isinstance(job, SendJob) or job.schedule is None:
+        return []
+    ours = [wave for wave in waves if not wave.test]
+    has_sent = any(wave.state in SETTLED for wave in ours)
+    slot = current_slot(job.schedule, now, zone)
+    has_wave = any(wave.slot == slot or wave.built_at >= slot for wave in ours)
+    if has_wave or not (has_sent or (last and last.exit_code)):
+        return []
+    return [f"slot {shown(slot, zone)} has had no wave yet: closedloop run {job.name}"]

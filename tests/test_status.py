@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -7,11 +8,12 @@ import pytest
 
 from closedloop.core.report import as_json
 from closedloop.ledger import Ledger, Run
-from closedloop.model.run import MissingFile, PullResult, RunReport
+from closedloop.model.file import Counts
+from closedloop.model.run import FileOutcome, FileStatus, MissingFile, PullResult, RunReport
 from closedloop.model.wave import Wave, WaveState
 from closedloop.project import Project, load_project
 from closedloop.scaffold import client_section, write_project
-from closedloop.status import JobStatus, glance
+from closedloop.status import JobStatus, glance, table
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WAVE = Wave(
@@ -38,24 +40,96 @@ def seen(project: Project, ledger: Ledger) -> dict[str, JobStatus]:
     return {status.job: status for status in glance(project, ledger, NOW)}
 
 
-def ran(code: int, *missing: MissingFile) -> Run:
-    report = RunReport("r", "pull_responses", "de", NOW, NOW, PullResult(missing=missing))
+def ran(code: int, *missing: MissingFile, files: tuple[FileOutcome, ...] = ()) -> Run:
+    report = RunReport("r", "pull_responses", "de", NOW, NOW, PullResult(files, missing))
     return Run("r", "pull_responses", "de", NOW, NOW, code, as_json(report))
+
+
+def failed(code: int, sentence: str) -> Run:
+    return Run("f", "send_newsletter", "de", NOW, NOW, code, json.dumps({"error": sentence}))
 
 
 def test_a_job_that_never_ran_has_a_next_slot_only(project: Project, ledger: Ledger) -> None:
     status = seen(project, ledger)["send_newsletter"]
     assert (status.last_run, status.exit_code, status.sentences) == (None, None, ())
     assert status.next_slot == datetime(2026, 11, 24, 5, tzinfo=UTC)
-    assert status.as_row()[3:5] == ("-", "never ran")
+    assert status.as_row()[2:4] == ("-", "never ran")
 
 
-@pytest.mark.parametrize(("code", "outcome"), [(0, "ok"), (1, "failed (exit 1)")])
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [(0, "ok"), (1, "failed"), (2, "wrong setting"), (69, "unreachable"), (75, "had to wait")],
+)
 def test_the_last_run_says_how_it_ended(
     project: Project, ledger: Ledger, code: int, outcome: str
 ) -> None:
     ledger.put_run(ran(code))
-    assert seen(project, ledger)["pull_responses"].as_row()[4] == outcome
+    assert seen(project, ledger)["pull_responses"].as_row()[3] == outcome
+
+
+def test_times_are_in_the_clients_zone_and_say_so(project: Project, ledger: Ledger) -> None:
+    ledger.put_run(ran(0))
+    status = seen(project, ledger)["pull_responses"]
+    assert (status.as_row()[2], status.as_row()[4]) == (
+        "2026-11-20 13:00 CET",
+        "2026-11-20 13:10 CET",
+    )
+
+
+def test_the_client_is_told_where_there_are_several(project: Project, ledger: Ledger) -> None:
+    jobs = glance(project, ledger, NOW)
+    assert table(jobs)[0] == ("job", "last run", "outcome", "next slot")
+    head, rows = table([*jobs, replace(jobs[0], client="at")])
+    assert head[1] == "client"
+    assert [row[1] for row in rows] == ["de", "de", "at"]
+
+
+def test_a_pull_that_failed_says_why(project: Project, ledger: Ledger) -> None:
+    bad = FileOutcome(
+        "20261120_opens.csv", "opens", NOW.date(), FileStatus.REFUSED, detail="half is bad"
+    )
+    good = replace(
+        bad, name="20261120_clicks.csv", status=FileStatus.LOADED, counts=Counts(7, 1), detail=""
+    )
+    ledger.put_run(ran(1, files=(good, bad)))
+    assert seen(project, ledger)["pull_responses"].sentences == (
+        "pull_responses: 20261120_opens.csv: refused: half is bad",
+        "pull_responses: 20261120_clicks.csv: 1 of 8 rows rejected",
+    )
+
+
+def test_a_run_that_ended_in_an_error_says_which(project: Project, ledger: Ledger) -> None:
+    ledger.put_run(failed(69, "the server refuses\nthe key"))
+    assert seen(project, ledger)["send_newsletter"].sentences[:2] == (
+        "send_newsletter: the server refuses",
+        "send_newsletter: the key",
+    )
+
+
+OVERDUE = (
+    "send_newsletter: slot 2026-11-17 06:00 CET has had no wave yet: closedloop run send_newsletter"
+)
+SLOT = datetime(2026, 11, 17, 5, tzinfo=UTC)
+A_WEEK_AGO = SLOT - timedelta(days=7)
+
+
+def test_a_slot_without_its_wave_is_named_once_a_job_sends(
+    project: Project, ledger: Ledger
+) -> None:
+    ledger.put_wave(replace(WAVE, slot=A_WEEK_AGO, built_at=A_WEEK_AGO))
+    assert seen(project, ledger)["send_newsletter"].sentences == (OVERDUE,)
+    ledger.put_wave(replace(WAVE, wave_id=2, slot=SLOT, built_at=SLOT))
+    assert seen(project, ledger)["send_newsletter"].sentences == ()
+
+
+def test_a_slot_without_its_wave_is_named_after_a_failure(project: Project, ledger: Ledger) -> None:
+    ledger.put_run(failed(75, "held"))
+    assert seen(project, ledger)["send_newsletter"].sentences == ("send_newsletter: held", OVERDUE)
+
+
+def test_test_waves_fill_no_slot_and_begin_nothing(project: Project, ledger: Ledger) -> None:
+    ledger.put_wave(replace(WAVE, slot=None, test=True))
+    assert seen(project, ledger)["send_newsletter"].sentences == ()
 
 
 def test_what_the_last_pull_missed_is_named(project: Project, ledger: Ledger) -> None:
@@ -90,5 +164,6 @@ def test_a_wave_that_went_out_needs_nobody(project: Project, ledger: Ledger) -> 
 def test_the_same_for_machines_is_plain(project: Project, ledger: Ledger) -> None:
     ledger.put_run(replace(ran(0), started=NOW - timedelta(minutes=5)))
     plain = seen(project, ledger)["pull_responses"].as_dict()
+    assert plain["timezone"] == "Europe/Berlin"
     assert plain["last_run"] == "2026-11-20T11:55:00+00:00"
     assert plain["next_slot"] == "2026-11-20T12:10:00+00:00"

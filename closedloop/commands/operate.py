@@ -12,7 +12,6 @@ from closedloop.errors import ProjectError
 if TYPE_CHECKING:
     from closedloop.flows.runner import Wish
     from closedloop.model.job import PullJob, SendJob
-    from closedloop.model.run import RunReport
 
 
 @click.command()
@@ -42,7 +41,8 @@ def run(
     """Carry out JOB, the name of a file in jobs/ without .toml.
 
     A send job sends one wave in each slot of its schedule, however often it is started. A pull job takes in every
-    response file that is new. Both are silent where there is nothing to say and no terminal.
+    response file that is new. Both are silent where there is nothing to say and no terminal; with --dry-run, --date,
+    --again or --test they always say what they did.
 
     \b
     closedloop run send_newsletter --dry-run           who would be mailed, who not and why
@@ -50,8 +50,9 @@ def run(
     closedloop run pull_responses                      what cron does
     closedloop run pull_responses --date 2026-11-20    a day again, by hand
     """
-    from closedloop.console import watching
-    from closedloop.core.report import repeats
+    from closedloop.console import show_report, watching
+    from closedloop.core.report import as_json as to_json
+    from closedloop.core.report import repeats, troubles
     from closedloop.edges import ports
     from closedloop.flows.runner import Wish, alone, carry_out
     from closedloop.state import StateFolder
@@ -67,9 +68,20 @@ def run(
     ):
         last = given.ledger.last_run(job)
         report = carry_out(chosen, project, given, wish, setting.now)
-    is_news = dry_run or not repeats(report, last.report if last else None)
-    _show(report, setting, as_json=as_json, is_news=is_news)
+    if as_json:
+        click.echo(to_json(report))
+    elif setting.talkative or sys.stdout.isatty() or _is_by_hand(wish):
+        show_report(report)
+    elif not repeats(report, last.report if last else None):
+        # Under cron a trouble that was told already is not told again.
+        for sentence in troubles(report):
+            click.echo(f"closedloop: {job}: {sentence}", err=True)
     return report.exit_code
+
+
+def _is_by_hand(wish: "Wish") -> bool:
+    """Say whether a run was asked for in a way that cron does not ask: then its answer is its purpose."""
+    return bool(wish.day or wish.dry_run or wish.again or wish.test)
 
 
 def _refuse_what_does_not_fit(wish: "Wish", job: "SendJob | PullJob") -> None:
@@ -91,9 +103,9 @@ def _refuse_what_does_not_fit(wish: "Wish", job: "SendJob | PullJob") -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 @click.pass_obj
 def status(setting: Setting, *, as_json: bool) -> None:
-    """Show each job at a glance: its last run, its next slot, what is missing, what waits for a person.
+    """Show each job at a glance: its last run and why it failed, its next slot, what is missing, what waits for a person.
 
-    Asks neither the server nor the warehouse.
+    Times are in the zone of the job's client; the JSON's are UTC. Asks neither the server nor the warehouse.
 
     \b
     closedloop status
@@ -104,7 +116,7 @@ def status(setting: Setting, *, as_json: bool) -> None:
     from closedloop.console import show_table
     from closedloop.ledger import Ledger
     from closedloop.state import StateFolder
-    from closedloop.status import JobStatus, glance
+    from closedloop.status import glance, table
 
     project = setting.project()
     with Ledger(StateFolder(project.state).ledger) as ledger:
@@ -112,22 +124,6 @@ def status(setting: Setting, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([job.as_dict() for job in jobs], ensure_ascii=False))
         return
-    show_table(JobStatus.HEAD, [job.as_row() for job in jobs])
+    show_table(*table(jobs))
     for sentence in (sentence for job in jobs for sentence in job.sentences):
         click.echo(sentence)
-
-
-def _show(report: "RunReport", setting: Setting, *, as_json: bool, is_news: bool) -> None:
-    """Print the report, or only its troubles; under cron a trouble that was told already is not told again."""
-    from closedloop.console import show_report
-    from closedloop.core.report import as_json as to_json
-    from closedloop.core.report import troubles
-
-    if as_json:
-        click.echo(to_json(report))
-    elif setting.verbose or sys.stdout.isatty():
-        show_report(report)
-        return
-    if is_news:
-        for sentence in troubles(report):
-            click.echo(f"closedloop: {report.job}: {sentence}", err=True)

@@ -1,9 +1,14 @@
 """A run's report as sentences and as JSON: functions of its values alone."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from closedloop.model.job import RESPONSE_SCHEMAS
 from closedloop.model.run import (
     FileOutcome,
     FileStatus,
@@ -12,8 +17,10 @@ from closedloop.model.run import (
     RunReport,
     SendResult,
 )
+from closedloop.model.wave import Wave
 
 FAILED = (FileStatus.REFUSED, FileStatus.UNREACHABLE)
+NOT_TAKEN_IN = (*FAILED, FileStatus.WAITING)
 
 
 def as_json(report: RunReport) -> str:
@@ -24,6 +31,11 @@ def as_json(report: RunReport) -> str:
         for outcome, file in zip(given["result"]["files"], report.result.files, strict=True):
             outcome["counts"]["records"] = file.counts.records
     return json.dumps(given, default=_plain, ensure_ascii=False)
+
+
+def from_json(text: str) -> RunReport:
+    """Return the report that `as_json` made a text of; `ValueError` if it is none."""
+    return TypeAdapter(RunReport).validate_json(text)
 
 
 def headline(report: RunReport) -> str:
@@ -39,10 +51,11 @@ def troubles(report: RunReport) -> list[str]:
     """Return a sentence for everything that a person should act on; empty when all went well."""
     if isinstance(report.result, SendResult):
         return [_sent(report.result)] if report.exit_code else []
-    failed = [file for file in report.result.files if file.status in FAILED]
+    files = report.result.files
     return [
-        *(f"{file.name}: {file.status}: {file.detail}" for file in failed),
-        *map(gap, report.result.missing),
+        *(failure(file) for file in files if file.status in FAILED),
+        *(_rejected(file) for file in files if file.counts.quarantined),
+        *gaps(report.result.missing),
     ]
 
 
@@ -53,7 +66,7 @@ def repeats(report: RunReport, last: str | None) -> bool:
     """
     if last is None or not isinstance(report.result, PullResult):
         return False
-    if any(file.status not in FAILED for file in report.result.files):
+    if any(file.status not in NOT_TAKEN_IN for file in report.result.files):
         return False
     return _trouble(json.loads(as_json(report))) == _trouble(json.loads(last))
 
@@ -68,22 +81,47 @@ def _trouble(report: dict[str, Any]) -> list[object]:
     return [failed, report["result"].get("missing", [])]
 
 
-def gap(missing: MissingFile) -> str:
-    """Return a missing file and how long it can still be fetched."""
+def failure(file: FileOutcome) -> str:
+    """Return why a file was not taken in."""
+    return f"{file.name}: {file.status}: {file.detail.removeprefix(f'{file.name}: ')}"
+
+
+def gaps(missing: Sequence[MissingFile]) -> list[str]:
+    """Return a sentence for each day that misses files: which, and how long they can still be fetched."""
+    days: dict[tuple[date, int], list[str]] = {}
+    for file in missing:
+        days.setdefault((file.day, file.days_left), []).append(file.schema)
+    return [_gap(schemas, day, days_left) for (day, days_left), schemas in days.items()]
+
+
+def _gap(schemas: list[str], day: date, days_left: int) -> str:
+    what = "all eight files" if set(schemas) == set(RESPONSE_SCHEMAS) else ", ".join(schemas)
+    verb, them = ("is", "it") if len(schemas) == 1 else ("are", "them")
     left = (
-        "today is the last day"
-        if missing.days_left <= 0
-        else f"{_number(missing.days_left, 'day')} left to fetch it"
+        f"today is the last day to fetch {them}"
+        if days_left <= 0
+        else f"{number(days_left, 'day')} left to fetch {them}"
     )
-    return f"{missing.schema} of {missing.day:%Y-%m-%d} is missing: {left}"
+    return f"{what} of {day:%Y-%m-%d} {verb} missing: {left}"
 
 
 def rejects(file: FileOutcome) -> list[str]:
     """Return a sentence for each rule that rejected rows of a file."""
     return [
-        f"{file.name}: {_number(rows, 'row')} rejected: {f'column {column}: ' if column else ''}{rule}"
+        f"{file.name}: {number(rows, 'row')} rejected: {f'column {column}: ' if column else ''}{rule}"
         for column, rule, rows in file.rejects
     ]
+
+
+def number(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural where it is not one."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _rejected(file: FileOutcome) -> str:
+    rows = number(file.counts.loaded + file.counts.quarantined, "row")
+    where = f"; they are in {file.quarantine}" if file.quarantine else ""
+    return f"{file.name}: {file.counts.quarantined:,} of {rows} rejected{where}"
 
 
 def _pulled(result: PullResult) -> str:
@@ -92,16 +130,16 @@ def _pulled(result: PullResult) -> str:
     loaded = sum(file.counts.loaded for file in result.files)
     rejected = sum(file.counts.quarantined for file in result.files)
     failed = sum(file.status in FAILED for file in result.files)
-    text = f"{_number(len(result.files), 'file')}, {_number(loaded, 'row')}, {rejected:,} rejected"
+    text = f"{number(len(result.files), 'file')}, {number(loaded, 'row')}, {rejected:,} rejected"
     return f"{text}, {failed} failed" if failed else text
 
 
 def _sent(result: SendResult) -> str:
-    if result.wave is None or result.outcome == "nobody to mail":
-        return "nobody is left to mail; nothing was sent"
     wave = result.wave
+    if wave is None or result.outcome == "nobody to mail":
+        return _nobody(wave)
     return {
-        "sent": f"wave {wave.wave_id} is on its way: {wave.written:,} recipients in {wave.file}",
+        "sent": f"wave {wave.wave_id} is on its way: {number(wave.written, 'recipient')} in {wave.file}",
         "already sent": f"wave {wave.wave_id} of this slot was already sent; --again sends another one on purpose",
         "dry run": f"dry run: {wave.written:,} of {wave.selected:,} would be mailed; nothing was sent",
         "unknown": f"wave {wave.wave_id}: it can't be known whether the platform took {wave.file}: the answer to its rename was "
@@ -110,8 +148,14 @@ def _sent(result: SendResult) -> str:
     }[result.outcome]
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def _nobody(wave: Wave | None) -> str:
+    if wave is None or not wave.selected:
+        return "nobody was selected, so nothing was sent; look at the job's selection"
+    reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in wave.dropped.items())
+    return (
+        f"nobody is left to mail of {wave.selected:,} selected ({reasons}), so nothing was sent; "
+        "look at the job's selection"
+    )
 
 
 def _plain(value: Any) -> str:

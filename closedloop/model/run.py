@@ -78,7 +78,7 @@ class RunReport:
     def exit_code(self) -> int:
         """0 done or nothing to do, 1 some file or wave failed, 69 the server could not be reached."""
         if isinstance(self.result, SendResult):
-            return int(self.result.outcome == "unknown")
+            return int(self.result.outcome in ("unknown", "nobody to mail"))
         statuses = {file.status for file in self.result.files}
         if FileStatus.REFUSED in statuses:
             return 1

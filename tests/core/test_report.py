@@ -5,8 +5,18 @@ from typing import Literal
 
 import pytest
 
-from closedloop.core.report import as_json, gap, headline, rejects, repeats, troubles
+from closedloop.core.report import (
+    as_json,
+    from_json,
+    gaps,
+    headline,
+    number,
+    rejects,
+    repeats,
+    troubles,
+)
 from closedloop.model.file import Counts
+from closedloop.model.job import RESPONSE_SCHEMAS
 from closedloop.model.run import (
     FileOutcome,
     FileStatus,
@@ -82,7 +92,7 @@ def test_the_headline_of_a_pull_counts(result: PullResult, line: str) -> None:
     [
         ("sent", "wave 20261124060007 is on its way: 1,400 recipients in x.csv"),
         ("already sent", "--again sends another one on purpose"),
-        ("nobody to mail", "nobody is left to mail; nothing was sent"),
+        ("nobody to mail", "nobody is left to mail of 1,500 selected (100 duplicate)"),
         ("dry run", "1,400 of 1,500 would be mailed; nothing was sent"),
         ("unknown", "Ask the platform's support"),
     ],
@@ -93,25 +103,77 @@ def test_the_headline_of_a_send_says_what_became_of_the_wave(
     assert words in headline(sent(outcome))
 
 
-def test_troubles_are_what_failed_and_what_is_missing() -> None:
-    assert troubles(report(PullResult((LOADED, REFUSED), (MISSING,)))) == [
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(PullResult(), id="nothing new"),
+        pytest.param(PullResult((LOADED, REFUSED), (MISSING,), ignored=2), id="pulled"),
+        pytest.param(SendResult(WAVE, "sent", ("a;b",)), id="sent"),
+        pytest.param(SendResult(None, "nobody to mail"), id="nobody"),
+    ],
+)
+def test_a_report_comes_back_from_its_json(given: PullResult | SendResult) -> None:
+    assert from_json(as_json(report(given))) == report(given)
+
+
+def test_troubles_are_what_failed_what_was_rejected_and_what_is_missing() -> None:
+    kept = replace(LOADED, quarantine="var/quarantine/de/20261124_clicks.csv")
+    assert troubles(report(PullResult((kept, REFUSED), (MISSING,)))) == [
         "20261124_opens.csv: refused: half is bad",
+        "20261124_clicks.csv: 3 of 1,203 rows rejected; they are in var/quarantine/de/20261124_clicks.csv",
         "clicks of 2026-11-23 is missing: 13 days left to fetch it",
     ]
 
 
-def test_a_send_is_trouble_only_if_its_outcome_is_unknown() -> None:
-    assert troubles(sent("sent")) == []
-    assert troubles(sent("nobody to mail")) == []
-    assert len(troubles(sent("unknown"))) == 1
+def test_a_file_is_named_once_in_a_trouble() -> None:
+    refused = replace(REFUSED, detail="20261124_opens.csv: half is bad")
+    assert troubles(report(PullResult((refused,)))) == ["20261124_opens.csv: refused: half is bad"]
+
+
+def test_rejected_rows_are_told_and_are_no_failure() -> None:
+    pulled = report(PullResult((LOADED,)))
+    assert (len(troubles(pulled)), pulled.exit_code) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [("sent", 0), ("already sent", 0), ("dry run", 0), ("nobody to mail", 1), ("unknown", 1)],
+)
+def test_a_send_is_trouble_if_no_wave_is_known_to_be_on_its_way(
+    outcome: Literal["sent", "already sent", "nobody to mail", "dry run", "unknown"], code: int
+) -> None:
+    assert (len(troubles(sent(outcome))), sent(outcome).exit_code) == (code, code)
+
+
+def test_a_selection_that_is_empty_is_said_to_be_so() -> None:
+    empty = SendResult(replace(WAVE, selected=0, written=0, dropped={}), "nobody to mail")
+    assert "nobody was selected" in headline(report(empty))
+
+
+def test_one_recipient_is_one() -> None:
+    assert "1 recipient in x.csv" in headline(report(SendResult(replace(WAVE, written=1), "sent")))
+    assert number(0, "row") == "0 rows"
 
 
 @pytest.mark.parametrize(
     ("days_left", "words"),
-    [(13, "13 days left to fetch it"), (1, "1 day left to fetch it"), (0, "today is the last day")],
+    [
+        (13, "13 days left to fetch it"),
+        (1, "1 day left to fetch it"),
+        (0, "today is the last day to fetch it"),
+    ],
 )
 def test_a_gap_counts_down(days_left: int, words: str) -> None:
-    assert gap(replace(MISSING, days_left=days_left)).endswith(words)
+    (sentence,) = gaps([replace(MISSING, days_left=days_left)])
+    assert sentence.endswith(words)
+
+
+def test_the_gaps_of_a_day_are_one_sentence() -> None:
+    whole_day = [MissingFile(schema, DAY, 14) for schema in RESPONSE_SCHEMAS]
+    assert gaps([MISSING, replace(MISSING, schema="opens"), *whole_day]) == [
+        "clicks, opens of 2026-11-23 are missing: 13 days left to fetch them",
+        "all eight files of 2026-11-24 are missing: 14 days left to fetch them",
+    ]
 
 
 def test_rejects_name_column_and_rule() -> None:
@@ -122,6 +184,7 @@ def test_rejects_name_column_and_rule() -> None:
 
 
 NOTHING_NEW = PullResult(missing=(MISSING,))
+WAITING = replace(REFUSED, status=FileStatus.WAITING, detail="")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +193,7 @@ NOTHING_NEW = PullResult(missing=(MISSING,))
         pytest.param(NOTHING_NEW, NOTHING_NEW, id="the same file is missing"),
         pytest.param(NOTHING_NEW, PullResult((LOADED,), (MISSING,)), id="that run loaded others"),
         pytest.param(PullResult((REFUSED,)), PullResult((LOADED, REFUSED)), id="refused again"),
+        pytest.param(PullResult((WAITING,), (MISSING,)), NOTHING_NEW, id="one is still written"),
         pytest.param(PullResult(), PullResult(), id="all is well"),
     ],
 )

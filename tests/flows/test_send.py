@@ -264,10 +264,10 @@ def test_a_test_without_test_recipients_is_refused(desk: Desk, *, dry_run: bool)
     assert desk.uploads() == []
 
 
-def test_nobody_to_mail_is_no_error_and_leaves_nothing(desk: Desk) -> None:
+def test_nobody_to_mail_fails_the_run_and_leaves_nothing(desk: Desk) -> None:
     desk.customers("nobody")
     report = desk.send()
-    assert (sent(report).outcome, report.exit_code) == ("nobody to mail", 0)
+    assert (sent(report).outcome, report.exit_code) == ("nobody to mail", 1)
     assert sent(report).wave.dropped == {"invalid address": 1}
     assert (desk.uploads(), desk.waves(), desk.left("outbox")) == ([], [], [])
 

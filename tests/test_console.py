@@ -1,0 +1,54 @@
+import re
+
+import pytest
+
+from closedloop.console import show_table, watching
+
+ID = "4402000002244020000078" * 8
+
+
+@pytest.fixture
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_an_id_is_never_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(("mailing", "name", "rows"), [(ID, "a [name] " * 8, "1")])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "4402" in line]
+    assert line.split() == [ID, *["a", "[name]"] * 8, "1"]
+
+
+def test_prose_is_folded_within_the_width(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(("column", "rule"), [("link_id", "not a whole number " * 20)], prose="rule")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 140
+    assert sum("whole" in line for line in lines) > 1
+
+
+@pytest.mark.usefixtures("_terminal")
+def test_what_has_no_end_in_sight_is_counted(capfd: pytest.CaptureFixture[str]) -> None:
+    with watching(shown=True) as watch:
+        watch("select")(1500, 0)
+    shown = capfd.readouterr().err
+    assert "1,500" in shown
+    assert "%" not in shown
+
+
+@pytest.mark.usefixtures("_terminal")
+def test_one_bar_stands_at_a_time(capfd: pytest.CaptureFixture[str]) -> None:
+    with watching(shown=True) as watch:
+        watch("select")(1500, 0)
+        upload = watch("upload")
+        upload(1, 2)
+        upload(2, 2)
+        upload(2, 2)
+    frames = re.split(r"\r\x1b\[2K", capfd.readouterr().err)
+    assert any("upload" in frame for frame in frames)
+    assert not any("select" in frame and "upload" in frame for frame in frames)
+
+
+def test_off_a_terminal_nothing_moves(capfd: pytest.CaptureFixture[str]) -> None:
+    with watching(shown=False) as watch:
+        watch("select")(1, 2)
+    assert capfd.readouterr() == ("", "")
