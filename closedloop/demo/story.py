@@ -2,8 +2,10 @@
 
 import io
 import json
+import shlex
 import shutil
 import socket
+import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -15,6 +17,7 @@ import click
 
 from closedloop.cli import cli
 from closedloop.console import show_table
+from closedloop.core.report import number
 from closedloop.demo.shop import BLOCKLIST, write_customers
 from closedloop.emulator.platform import Platform
 from closedloop.errors import ProjectError
@@ -149,14 +152,15 @@ def _told_pull(day: date, report: dict[str, Any]) -> None:
     rejected = sum(file["counts"]["quarantined"] for file in result["files"])
     restated = [file["name"] for file in result["files"] if file["status"] == "restated"]
     missing = [
-        f"{file['schema']} of {file['day']} ({file['days_left']} days left)"
+        f"{file['schema']} of {file['day']} ({number(file['days_left'], 'day')} left)"
         for file in result["missing"]
     ]
-    extra = f"; restated: {', '.join(restated)}" if restated else ""
-    extra += f"; MISSING: {', '.join(missing)}" if missing else ""
-    click.echo(
-        f"  {day:%a %d %b}  pull_responses  {len(result['files'])} files, {loaded:>6,} rows, {rejected} rejected{extra}"
-    )
+    files = number(len(result["files"]), "file")
+    click.echo(f"  {day:%a %d %b}  pull_responses  {files}, {loaded:>6,} rows, {rejected} rejected")
+    if restated:
+        click.echo(f"    restated: {', '.join(restated)}")
+    if missing:
+        click.echo(f"    MISSING: {', '.join(missing)}")
 
 
 def _conclude(stage: Stage, platform: Platform) -> None:
@@ -182,7 +186,6 @@ def _show_campaigns(rows: list[dict[str, Any]]) -> None:
     head = (
         "mailing_id",
         "recipients",
-        "delivered",
         "hard",
         "soft",
         "opens_unique",
@@ -195,7 +198,6 @@ def _show_campaigns(rows: list[dict[str, Any]]) -> None:
         (
             "mailing",
             "sent",
-            "delivered",
             "hard",
             "soft",
             "opened",
@@ -212,17 +214,15 @@ def _show_campaigns(rows: list[dict[str, Any]]) -> None:
             for row in ours
         ],
     )
-    click.echo(f"and {len(rows) - len(ours)} small mailings that others triggered for this client")
+    others = number(len(rows) - len(ours), "small mailing")
+    click.echo(f"and {others} that others triggered for this client")
 
 
 def _show_waves(rows: list[dict[str, Any]]) -> None:
-    head = ("wave_id", "written", "seen", "not_seen", "clicks_unique", "unsubscribes")
+    keys = ("written", "seen", "not_seen", "clicks_unique", "unsubscribes")
     show_table(
-        head,
-        [
-            tuple(str(row[key]) if key == "wave_id" else f"{row[key]:,}" for key in head)
-            for row in rows
-        ],
+        ("wave", "mailed", "seen in the responses", "not seen", "clicked", "left"),
+        [(str(row["wave_id"]), *(f"{row[key]:,}" for key in keys)) for row in rows],
     )
 
 
@@ -230,6 +230,7 @@ def _show_rejects(rows: list[dict[str, Any]]) -> None:
     show_table(
         ("column", "rule", "rows"),
         [(row["column_name"] or "(line)", row["rule"], f"{row['rows']:,}") for row in rows],
+        prose="rule",
     )
 
 
@@ -258,16 +259,30 @@ def _compare(rows: list[dict[str, Any]], platform: Platform) -> None:
 
 def _point_on(stage: Stage) -> None:
     shop = stage.shop
-    click.secho("\nLook on", bold=True)
-    click.echo(
-        f"  {shop}/jobs, {shop}/schemas     what was done, in TOML\n"
-        f"  {shop}/var/quarantine/de        rejected rows: line, column, rule, raw text\n"
-        f"  {shop}/var/archive, sent        every file that came and went\n"
-        f"  {stage.platform}/mail            what the platform told its users\n"
-        f"  closedloop --project {shop} status\n"
-        f"  python -c \"import duckdb; duckdb.connect('{shop}/var/warehouse.duckdb').sql('from deliveries').show()\"\n"
-        f"  docs/warehouse.md, docs/emulator.md"
+    places = {
+        f"{shop}/jobs, {shop}/schemas": "what was done, in TOML",
+        f"{shop}/var/quarantine/de": "rejected rows: line, column, rule, raw text",
+        f"{shop}/var/archive, {shop}/var/sent": "every file that came and went",
+        f"{stage.platform}/mail": "what the platform told its users",
+    }
+    question = (
+        f"import duckdb; duckdb.connect({str(shop / 'var' / 'warehouse.duckdb')!r}, read_only=True)"
+        ".sql('from deliveries').show()"
     )
+    click.secho("\nLook on", bold=True)
+    for place, holds in places.items():
+        click.echo(f"  {place:<{max(map(len, places))}}  {holds}")
+    click.echo(f"  {shlex.join([*_called(), '--project', str(shop), 'status'])}")
+    click.echo(f'  {shlex.quote(sys.executable)} -c "{question}"')
+
+
+def _called() -> list[str]:
+    """Return the words with which this program was called, or would be found."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py":
+        return [sys.executable, "-m", "closedloop"]
+    found = shutil.which(started.name)
+    return [started.name if found and Path(found) == started.absolute() else str(started)]
 
 
 def _report(stage: Stage, day: date, at: str, job: str) -> dict[str, Any]:
