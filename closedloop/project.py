@@ -12,7 +12,7 @@ from closedloop.errors import ProjectError
 from closedloop.model.job import RESPONSE_SCHEMAS, PullJob, SendJob
 from closedloop.model.settings import Client, Settings
 from closedloop.model.table import Schema
-from closedloop.toml import read_toml, unread, validated
+from closedloop.toml import dotted_header, read_toml, unread, validated
 
 Kind = TypeVar("Kind")
 
@@ -34,7 +34,7 @@ class Project:
     def job(self, name: str) -> SendJob | PullJob:
         """Return a job; `ProjectError` names the nearest if there is none of this name."""
         if name not in self.jobs:
-            raise ProjectError(f"jobs/{name}.toml: there is no such job{nearest(name, self.jobs)}")
+            raise ProjectError(f"there is no job called '{name}'{nearest(name, self.jobs)}")
         return self.jobs[name]
 
     def client(self, name: str) -> Client:
@@ -154,6 +154,11 @@ def _schema(path: Path, shown: str) -> Schema:
         raise ProjectError(f"{shown}: unknown key '{odd[0]}'{nearest(odd[0], sections)}")
     if not isinstance(given.get("table"), dict):
         raise ProjectError(f"{shown}: there is no section [table], with 'name' and 'file'")
+    columns = given.get("columns")
+    if isinstance(columns, dict) and (header := dotted_header(columns)):
+        raise ProjectError(
+            f"{shown}: key 'columns.{header}': a header with a dot needs quotes, as in \"{header}\" = {{ name = ... }}"
+        )
     schema = validated(Schema, given, shown)
     if schema.name != path.stem:
         raise ProjectError(

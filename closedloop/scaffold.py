@@ -1,11 +1,14 @@
 """A new project: the starter's jobs and schemas, and a commented closedloop.toml."""
 
+import json
 import re
 from importlib.resources import files
 from pathlib import Path
 
 from closedloop.core.crosscheck import NAME, NAME_RULE
+from closedloop.core.nearest import nearest
 from closedloop.errors import ProjectError
+from closedloop.toml import read_toml
 
 SETTINGS = """\
 # The settings of this installation. It names your server and says where secrets lie, so it is not committed.
@@ -28,10 +31,10 @@ soft_bounces = 5
 CLIENT = """\
 # One section for each client (Mandant) of the platform.
 [clients.{name}]
-host           = "{host}"
+host           = {host}
 port           = {port}
-user           = "{user}"
-key            = "{key}"     # the private key; or password_env = "CLOSEDLOOP_{upper}_PASSWORD"
+user           = {user}
+key            = {key}     # the private key; or password_env = "CLOSEDLOOP_{upper}_PASSWORD"
 host_keys      = [{host_keys}]    # as the platform told you: "ssh-ed25519 AAAA..."; or known_hosts = "keys/known_hosts"
 upload         = "/incoming"
 download       = "/outgoing"
@@ -100,10 +103,42 @@ def client_section(
     """Return the text of a `[clients.NAME]` section; `ProjectError` for a name that a client can't have."""
     if not NAME.fullmatch(name):
         raise ProjectError(f"--client: '{name}' can't be a client: {NAME_RULE}")
-    pins = ", ".join(f'"{pin}"' for pin in host_keys)
+    texts = {"host": host, "user": user, "key": key}
     return CLIENT.format(
-        name=name, host=host, port=port, user=user, key=key, host_keys=pins, upper=name.upper()
+        name=name,
+        port=port,
+        upper=name.upper().replace("-", "_"),
+        host_keys=", ".join(map(_quoted, host_keys)),
+        **{field: _quoted(text) for field, text in texts.items()},
     )
+
+
+def _quoted(text: str) -> str:
+    """Return a text as TOML has it, whatever signs it holds."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def emulated(folder: Path, client: str | None) -> tuple[str, str]:
+    """Return the client that a project speaks for, and all sections of the emulator in `folder`.
+
+    The client is the named one, or the only one there; `ProjectError` names those that are there.
+    """
+    path = folder / "client.toml"
+    if not path.is_file():
+        raise ProjectError(
+            f"{path}: there is no emulator in '{folder}'; start it first: closedloop emulate {folder}"
+        )
+    clients = read_toml(path, str(path)).get("clients")
+    known = sorted(clients) if isinstance(clients, dict) else []
+    if client is None and len(known) == 1:
+        client = known[0]
+    if client is None:
+        raise ProjectError(
+            f"{path}: it has {len(known)} clients; choose one with --client: {', '.join(known)}"
+        )
+    if client not in known:
+        raise ProjectError(f"--client: {path} has no client '{client}'{nearest(client, known)}")
+    return client, path.read_text(encoding="utf-8-sig")
 
 
 def _write(path: Path, text: str) -> bool:

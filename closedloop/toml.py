@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
+from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +20,12 @@ Model = TypeVar("Model", bound=BaseModel)
 BARE = re.compile("[A-Za-z0-9_-]+")
 """A key that TOML takes without quotes."""
 
+WORDS = re.compile(r"'((?:[^'\\]|\\.)*)'")
+"""One of the words in pydantic's list of those that are allowed."""
+
 KINDS = {
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "int_": "must be a whole number",
     "float_": "must be a number",
     "bool_": "must be true or false",
@@ -35,6 +42,19 @@ PATTERNS = {
     "expected_by": "a time of day, as in '12:00'",
 }
 """What the keys that are held to a pattern want."""
+
+MEANT = {
+    "text|(var)?char.*|str": 'type = "string", with max_length where it has a longest',
+    "(big|small)?int(eger)?|long|number": 'type = "int64"',
+    "date|datetime|timestamp.*": 'type = "timestamp"',
+    "bool(ean)?": 'type = "enum" with its values',
+    "float|double|decimal|numeric.*": 'type = "string"',
+    "tab": r'"\t"',
+    "semicolon": '";"',
+    "comma": '","',
+    "pipe": '"|"',
+}
+"""Words that other programs use, and what they are here."""
 
 IMPLIED: dict[type[BaseModel], set[str]] = {
     SendJob: {"name"},
@@ -70,10 +90,34 @@ def validated(model: type[Model], given: dict[str, Any], shown: str) -> Model:
     Raises `ProjectError` with one sentence a line: file, key, what is wrong, and the nearest right word.
     """
     try:
-        return model.model_validate(given)
+        # Strict: "22" is no port and "yes" no truth. A list of TOML is what a model holds as a tuple.
+        return model.model_validate(_with_tuples(given), strict=True)
     except ValidationError as error:
         sentences = [f"{shown}: {_sentence(model, detail)}" for detail in error.errors()]
         raise ProjectError("\n".join(sentences)) from None
+
+
+def dotted_header(columns: dict[str, Any]) -> str | None:
+    """Return a header that TOML took apart at its dots, as one text; None if there is none."""
+    return next((".".join(path) for path in _deeper(columns) if path[1:]), None)
+
+
+def _deeper(columns: dict[str, Any]) -> Iterator[list[str]]:
+    for key, column in columns.items():
+        if (
+            isinstance(column, dict)
+            and column
+            and all(isinstance(c, dict) for c in column.values())
+        ):
+            yield from ([key, *path] for path in _deeper(column))
+        else:
+            yield [key]
+
+
+def _with_tuples(given: Any) -> Any:
+    if isinstance(given, dict):
+        return {key: _with_tuples(value) for key, value in given.items()}
+    return tuple(map(_with_tuples, given)) if isinstance(given, list) else given
 
 
 def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
@@ -91,22 +135,34 @@ def _complaint(detail: ErrorDetails) -> str:
     kind, given = detail["type"], detail["input"]
     if kind == "literal_error":
         words = [
-            word.strip(" '") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")
+            word.encode().decode("unicode_escape")
+            for word in WORDS.findall(detail["ctx"]["expected"])
         ]
-        return f"'{given}' is not known{nearest(str(given), words)}"
+        return f"{_as_toml(given)} is not known{_meant(given) or nearest(str(given), words)}"
     if kind == "string_pattern_mismatch":
         return f"'{given}' must be {PATTERNS[str(detail['loc'][-1])]}"
     if kind == "value_error":
         return detail["msg"].removeprefix("Value error, ")
     wanted = next((words for start, words in KINDS.items() if kind.startswith(start)), None)
+    if wanted == "must not be empty":
+        return wanted
+    if kind == "string_type" and detail["loc"][-1] in PATTERNS:
+        wanted = f"{wanted}: {PATTERNS[str(detail['loc'][-1])]}"
     return f"{wanted or detail['msg'].replace('Input should be', 'must be')}, not {_as_toml(given)}"
 
 
 def _as_toml(value: Any) -> str:
     """Return a value as a file has it; of a list or a table only what it is."""
-    if isinstance(value, dict | list):
+    if isinstance(value, dict | tuple):
         return "a table" if isinstance(value, dict) else "a list"
+    if isinstance(value, date | time):
+        return value.isoformat()
     return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _meant(given: Any) -> str:
+    hints = (hint for words, hint in MEANT.items() if re.fullmatch(words, str(given).lower()))
+    return next((f"; write {hint}" for hint in hints), "")
 
 
 def _shown_key(model: type[BaseModel], location: list[str]) -> str:

@@ -16,6 +16,7 @@ from filelock import FileLock
 from closedloop import errors
 from closedloop.cli import EXIT_CODES, cli, outcome
 from closedloop.model.settings import Client
+from closedloop.project import load_project
 from closedloop.scaffold import client_section, write_project
 
 REPOSITORY = Path(__file__).parents[1]
@@ -124,7 +125,7 @@ def test_the_readme_links_to_what_is_there() -> None:
         pytest.param(["--now", "soon", "status"], "'soon' is no time; write it as", id="time"),
         pytest.param(
             ["run", "send_newsleter"],
-            "closedloop: jobs/send_newsleter.toml: there is no such job; did you mean 'send_newsletter'?",
+            "closedloop: there is no job called 'send_newsleter'; did you mean 'send_newsletter'?",
             id="misspelt job",
         ),
         pytest.param(
@@ -274,6 +275,59 @@ def test_init_without_its_emulator_says_how_to_start_one(tmp_path: Path, closedl
     assert ended.code == 2
     assert f"start it first: closedloop emulate {tmp_path / 'platform'}" in ended.err
     assert not (tmp_path / "shop").exists()
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Path:
+    """The folder of an emulator with two clients."""
+    sections = [
+        client_section(name, "127.0.0.1", 1, "r", "k", ("ssh-rsa AAAA",)) for name in ("at", "fr")
+    ]
+    (tmp_path / "platform").mkdir()
+    (tmp_path / "platform/client.toml").write_text("\n".join(sections))
+    return tmp_path / "platform"
+
+
+def test_init_speaks_for_the_emulated_client_that_is_named(
+    tmp_path: Path, platform: Path, closedloop: Run
+) -> None:
+    assert closedloop("init", tmp_path / "shop", "--emulator", platform, "--client", "fr").code == 0
+    project = load_project(tmp_path / "shop")
+    assert {job.client for job in project.jobs.values()} == {"fr"}
+    assert project.client("fr").user == "r"
+
+
+def test_init_speaks_for_the_only_client_of_an_emulator(
+    tmp_path: Path, platform: Path, closedloop: Run
+) -> None:
+    settings = (platform / "client.toml").read_text()
+    (platform / "client.toml").write_text(settings[settings.index("[clients.fr]") :])
+    assert closedloop("init", tmp_path / "shop", "--emulator", platform).code == 0
+    assert {job.client for job in load_project(tmp_path / "shop").jobs.values()} == {"fr"}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "it has 2 clients; choose one with --client: at, fr"),
+        (["--client", "frr"], "has no client 'frr'; did you mean 'fr'?"),
+    ],
+)
+def test_init_refuses_a_client_that_the_emulator_lacks(
+    tmp_path: Path, platform: Path, closedloop: Run, words: list[str], sentence: str
+) -> None:
+    ended = closedloop("init", tmp_path / "shop", "--emulator", platform, *words)
+    assert ended.code == 2
+    assert sentence in ended.err
+    assert not (tmp_path / "shop").exists()
+
+
+def test_init_writes_whatever_it_is_given_so_that_it_can_be_read(
+    tmp_path: Path, closedloop: Run
+) -> None:
+    closedloop("init", tmp_path / "shop", "--user", 'a"b\\ü\x7f', "--key", "C:\\keys")
+    client = load_project(tmp_path / "shop").client("de")
+    assert (client.user, client.key) == ('a"b\\ü\x7f', "C:\\keys")
 
 
 @pytest.mark.parametrize("name", ['a"b', "a b", "../x", "a.b"])

@@ -177,7 +177,7 @@ CASES = [
         CLICKS,
         '"click.device"   = { name = "device", type = "string"',
         '"click.device"   = { name = "device", type = "text"',
-        "key 'columns.\"click.device\".type': 'text' is not known; there is 'email', 'enum', 'int64', 'string', 'timestamp'",
+        "key 'columns.\"click.device\".type': 'text' is not known; write type = \"string\", with max_length where it has a longest",
         id="unknown word below a quoted key",
     ),
     pytest.param(
@@ -405,6 +405,167 @@ CASES = [
         "key 'columns.created': 'values' belongs to type 'enum', and an enum needs it",
         id="an enum without values",
     ),
+    pytest.param(
+        SEND,
+        "44018617811",
+        "9223372036854775808",
+        "key 'source_mailing': must be less than 9223372036854775808, not 9223372036854775808",
+        id="a number too large to keep",
+    ),
+    pytest.param(
+        SEND,
+        "44018617811",
+        '"44018617811"',
+        "key 'source_mailing': must be a whole number, not '44018617811'",
+        id="a number in quotes",
+    ),
+    pytest.param(
+        SEND,
+        '"newsletter" ',
+        '""',
+        "key 'consent': must not be empty",
+        id="an empty text",
+    ),
+    pytest.param(
+        SETTINGS,
+        "port           = 22",
+        'port = "22"',
+        "key 'clients.de.port': must be a whole number, not '22'",
+        id="a port in quotes",
+    ),
+    pytest.param(
+        CLICKS,
+        "nullable = true",
+        'nullable = "yes"',
+        "key 'columns.userId.nullable': must be true or false, not 'yes'",
+        id="another word for true",
+    ),
+    pytest.param(
+        PULL,
+        '"12:00"',
+        "12:00:00",
+        "key 'expected_by': must be a text in \"quotes\": a time of day, as in '12:00', not 12:00:00",
+        id="a time of TOML",
+    ),
+    pytest.param(
+        CLICKS,
+        'header      = "auto"',
+        "header = true",
+        "key 'table.header': true is not known; there is 'auto', 'none', 'required'",
+        id="a truth for a word",
+    ),
+    pytest.param(
+        CLICKS,
+        'header      = "auto"',
+        'separator = "tab"',
+        "key 'table.separator': 'tab' is not known; write \"\\t\"",
+        id="a tab by name",
+    ),
+    pytest.param(
+        CLICKS,
+        'header      = "auto"',
+        'separator = "#"',
+        "key 'table.separator': '#' is not known; there is \"\\t\", ',', ';', '|'",
+        id="an unknown separator",
+    ),
+    pytest.param(
+        CLICKS,
+        'type = "timestamp"',
+        'type = "datetime"',
+        "key 'columns.created.type': 'datetime' is not known; write type = \"timestamp\"",
+        id="another word for a timestamp",
+    ),
+    pytest.param(
+        CLICKS,
+        'type = "int64"',
+        'type = "bigint"',
+        "key 'columns.linkId.type': 'bigint' is not known; write type = \"int64\"",
+        id="another word for a number",
+    ),
+    pytest.param(
+        CLICKS,
+        '"string"',
+        '"varchar(255)"',
+        "key 'columns.userId.type': 'varchar(255)' is not known; write type = \"string\", with max_length where it has a longest",
+        id="another word for a text",
+    ),
+    pytest.param(
+        CLICKS,
+        '"click.browser"',
+        "click.browser",
+        "key 'columns.click.browser': a header with a dot needs quotes, as in \"click.browser\" = { name = ... }",
+        id="a header with a dot",
+    ),
+    pytest.param(
+        CLICKS,
+        'type = "timestamp"',
+        'type = "timestamp", format = "iso"',
+        "key 'columns.created': 'format' is 'iso', which tells no time; write it as in '%Y-%m-%d %H:%M:%S'",
+        id="a format that tells no time",
+    ),
+    pytest.param(
+        CLICKS,
+        'type = "int64"',
+        'type = "int64", format = "%Y"',
+        "key 'columns.linkId': 'format' belongs to type 'timestamp', not to 'int64'",
+        id="a format of a number",
+    ),
+    pytest.param(
+        CLICKS,
+        'type = "int64"',
+        'type = "int64", unknown = "warn"',
+        "key 'columns.linkId': 'unknown' belongs to type 'enum', not to 'int64'",
+        id="unknown values of a number",
+    ),
+    pytest.param(
+        SEND,
+        '"newsletter" ',
+        '"newsletter"\ntest_recipients = { file = "x.csv", from = "warehouse" } ',
+        "key 'test_recipients': 'from' belongs to 'sql': take it out, or write 'sql' instead of 'file'",
+        id="a file from somewhere",
+    ),
+    pytest.param(
+        SEND,
+        'from = "warehouse"',
+        'from = "duckdb:/shop"',
+        "key 'selection.from': 'duckdb' is no source; write 'warehouse', 'duckdb:///path' or 'postgresql://user@host/database'",
+        id="a database with one slash",
+    ),
+    pytest.param(
+        SETTINGS,
+        "duckdb:///var",
+        "duckdb:/var",
+        "key 'warehouse.url': 'duckdb:/var/warehouse.duckdb' names no file; write it with three slashes, as in duckdb:///var/warehouse.duckdb",
+        id="a warehouse with one slash",
+    ),
+    pytest.param(
+        SETTINGS,
+        'user           = "r_shop"',
+        'user = ""',
+        "key 'clients.de.user': must not be empty",
+        id="nobody to log in",
+    ),
+    pytest.param(
+        SETTINGS,
+        '"sftp.example.com"',
+        '""',
+        "key 'clients.de.host': '' must be the server's name alone, as in 'sftp.example.com'",
+        id="no host",
+    ),
+    pytest.param(
+        SETTINGS,
+        '"sftp.example.com"',
+        '"sftp://sftp.example.com"',
+        "key 'clients.de.host': 'sftp://sftp.example.com' must be the server's name alone, as in 'sftp.example.com'",
+        id="an address for a host",
+    ),
+    pytest.param(
+        SETTINGS,
+        '"sftp.example.com"',
+        '"sftp.example.com:22"',
+        "key 'clients.de.host': 'sftp.example.com:22' must be the server's name alone, as in 'sftp.example.com'",
+        id="a host with its port",
+    ),
 ]
 
 
@@ -475,6 +636,25 @@ def test_names_that_are_no_folder_names_are_refused(root: Path, edit: Edit) -> N
     told = "\n".join(refusal(root))
     assert "closedloop.toml: key 'clients.../de': call the client otherwise: " in told
     assert "jobs/pull responses.toml: call the file otherwise: " in told
+
+
+def test_a_column_that_can_not_be_stored_is_told_once(root: Path, edit: Edit) -> None:
+    edit(CLICKS, 'name = "link_id"', 'name = "line"')
+    assert refusal(root) == [
+        f"{CLICKS}: column 'line' is stored as 'line', which the line number takes already; give it another name"
+    ]
+
+
+def test_a_schema_without_columns_says_so(root: Path) -> None:
+    text = (root / CLICKS).read_text()
+    (root / CLICKS).write_text(text[: text.index("[columns]")] + "[columns]\n")
+    assert refusal(root) == [f"{CLICKS}: key 'columns': must not be empty"]
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "::1", "fe80::1", "sftp-1.example.com"])
+def test_a_host_may_be_a_name_or_an_address(root: Path, edit: Edit, host: str) -> None:
+    edit(SETTINGS, "sftp.example.com", host)
+    assert load_project(root).client("de").host == host
 
 
 def test_all_problems_are_told_at_once(root: Path, edit: Edit) -> None:

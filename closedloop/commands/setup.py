@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from closedloop.cli import Setting
-from closedloop.errors import ProjectError
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--client", default="de", show_default=True, help="Your name for the client (Mandant)."
+    "--client",
+    show_default="de, or the emulator's only one",
+    help="Your name for the client (Mandant).",
 )
 @click.option(
     "--host", default="sftp.example.com", show_default=True, help="The platform's SFTP server."
@@ -34,7 +35,7 @@ from closedloop.errors import ProjectError
 )  # fmt: skip
 def init(
     folder: Path,
-    client: str,
+    client: str | None,
     host: str,
     port: int,
     user: str,
@@ -48,11 +49,12 @@ def init(
     closedloop init shop --host sftp.example.com --user r_shop --host-key "ssh-ed25519 AAAA..."
     closedloop init shop --emulator platform        to rehearse on this machine
     """
-    from closedloop.scaffold import client_section, write_project
+    from closedloop.scaffold import client_section, emulated, write_project
 
     if emulator:
-        section = _emulated(emulator)
+        client, section = emulated(emulator, client)
     else:
+        client = "de" if client is None else client
         section = client_section(
             client, host, port, user, key, host_keys or ("ssh-ed25519 AAAA...",)
         )
@@ -129,15 +131,6 @@ def _own_command() -> list[str]:
     if started.name == "__main__.py":
         return [sys.executable, "-m", "closedloop"]
     return [str(started)]
-
-
-def _emulated(folder: Path) -> str:
-    path = folder / "client.toml"
-    if not path.is_file():
-        raise ProjectError(
-            f"{path}: there is no emulator in '{folder}'; start it first: closedloop emulate {folder}"
-        )
-    return path.read_text(encoding="utf-8")
 
 
 def _number(count: int, noun: str) -> str:

@@ -10,15 +10,14 @@ from closedloop.core.rules import rules_of
 from closedloop.core.slots import schedule_error
 from closedloop.errors import ProjectError
 from closedloop.model.filename import Pattern
-from closedloop.model.job import PullJob, Selection, SendJob
+from closedloop.model.job import PullJob, SendJob
 from closedloop.model.settings import Client, Settings
-from closedloop.model.stored import stored_columns
 from closedloop.model.table import Schema
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 NAME_RULE = "names of jobs and clients hold letters, digits, _ and - only, since folders and files are called so"
 SOME_SECOND = datetime.fromisoformat("2021-01-01T12:07:55")
-SOURCES = ("warehouse", "duckdb", "postgresql", "postgres")
+SOURCES = ("duckdb:///", "postgresql://", "postgres://")
 
 Jobs = Mapping[str, SendJob | PullJob]
 Schemas = Mapping[str, Schema]
@@ -49,23 +48,24 @@ def pattern_error(pattern: str) -> str | None:
 
 def _warehouse(settings: Settings) -> Iterator[str]:
     url = settings.warehouse.url
-    if not url.startswith("duckdb://"):
-        yield (
-            f"closedloop.toml: key 'warehouse.url': '{url.partition(':')[0]}' is no warehouse; "
-            "write duckdb:///var/warehouse.duckdb"
-        )
+    scheme, _, path = url.partition(":")
+    where = "closedloop.toml: key 'warehouse.url':"
+    if scheme != "duckdb":
+        yield f"{where} '{scheme}' is no warehouse; write duckdb:///var/warehouse.duckdb"
+    elif not re.fullmatch("///.*[^/]", path):
+        yield f"{where} '{url}' names no file; write it with three slashes, as in duckdb:///var/warehouse.duckdb"
 
 
 def _schema(schema: Schema, schemas: Schemas) -> Iterator[str]:
     where = f"schemas/{schema.name}.toml"
     if error := pattern_error(schema.file):
         yield f"{where}: key 'table.file': {error}"
-    for ask in (stored_columns, rules_of):
-        try:
-            ask(schema)
-        except ProjectError as error:
-            own_words = str(error).removeprefix(f"schema '{schema.name}': ")
-            yield f"{where}: {own_words}"
+    try:
+        # A rule reads stored columns, so both are asked at once.
+        rules_of(schema)
+    except ProjectError as error:
+        own_words = str(error).removeprefix(f"schema '{schema.name}': ")
+        yield f"{where}: {own_words}"
     for header, column in schema.columns.items():
         if column.references:
             yield from _reference(f"{where}: column '{header}'", column.references, schemas)
@@ -136,16 +136,16 @@ def _sources(where: str, job: SendJob) -> Iterator[str]:
         "product_data": job.product_data,
     }
     for key, selection in given.items():
-        scheme = _scheme(selection)
-        if scheme not in SOURCES:
+        if selection and not _is_source(selection.source):
+            # What stands behind the scheme may be a password.
             yield (
-                f"{where}: key '{key}.from': '{scheme}' is no source; "
+                f"{where}: key '{key}.from': '{selection.source.partition(':')[0]}' is no source; "
                 "write 'warehouse', 'duckdb:///path' or 'postgresql://user@host/database'"
             )
 
 
-def _scheme(selection: Selection | None) -> str:
-    return selection.source.partition(":")[0] if selection else "warehouse"
+def _is_source(source: str) -> bool:
+    return source == "warehouse" or source.startswith(SOURCES)
 
 
 def _incoming(where: str, job: PullJob, settings: Settings, schemas: list[Schema]) -> Iterator[str]:

@@ -34,6 +34,10 @@ class Selection(Strict):
     def _has_one_source(self) -> Self:
         if bool(self.sql) == bool(self.file):
             raise ValueError("needs either 'sql' or 'file'")
+        if self.file and "source" in self.model_fields_set:
+            raise ValueError(
+                "'from' belongs to 'sql': take it out, or write 'sql' instead of 'file'"
+            )
         return self
 
 
@@ -51,7 +55,7 @@ class SendJob(Strict):
     client: str
     description: str = ""
     schedule: str | None = None
-    source_mailing: int = Field(gt=0)
+    source_mailing: int = Field(gt=0, lt=2**63)
     schema_name: str = Field(alias="schema", default="subscribers")
     consent: str = Field(min_length=1)
     selection: Selection

@@ -1,5 +1,6 @@
 """The settings of one installation: what closedloop.toml holds."""
 
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -23,6 +24,13 @@ def _absolute(path: str) -> str:
     return str(PurePosixPath(path))
 
 
+def _bare_host(host: str) -> str:
+    # Only an IPv6 address has colons, at least two; one is a port's.
+    if not re.fullmatch(r"[^\s/@:]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", host):
+        raise ValueError(f"'{host}' must be the server's name alone, as in 'sftp.example.com'")
+    return host
+
+
 RemotePath = Annotated[str, AfterValidator(_absolute)]
 
 
@@ -39,9 +47,9 @@ class Client(Strict):
     patterns by schema. `quiet` values are seconds.
     """
 
-    host: str
+    host: Annotated[str, AfterValidator(_bare_host)]
     port: int = Field(default=22, gt=0, lt=65536)
-    user: str
+    user: str = Field(min_length=1)
     key: str | None = None
     passphrase_env: str | None = None
     password_env: str | None = None

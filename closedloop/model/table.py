@@ -36,6 +36,13 @@ class Column(Strict):
     def _fits_its_type(self) -> Self:
         if (self.type == "enum") != bool(self.values):
             raise ValueError("'values' belongs to type 'enum', and an enum needs it")
+        for key, its_type in (("unknown", "enum"), ("format", "timestamp")):
+            if key in self.model_fields_set and self.type != its_type:
+                raise ValueError(f"'{key}' belongs to type '{its_type}', not to '{self.type}'")
+        if "%" not in self.format:
+            raise ValueError(
+                f"'format' is '{self.format}', which tells no time; write it as in '%Y-%m-%d %H:%M:%S'"
+            )
         if self.max_length and self.type not in ("string", "email", "enum"):
             raise ValueError(f"'max_length' does not belong to type '{self.type}'")
         if self.optional and not self.nullable:
