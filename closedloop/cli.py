@@ -83,16 +83,6 @@ class Moment(click.ParamType[datetime]):
 class LateGroup(click.Group):
     """A group whose commands live in modules that are imported when they are called."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is called; for an unknown one, name the nearest."""
-        if args[0] not in ORDER and not args[0].startswith("-"):
-            from closedloop.core.nearest import nearest
-
-            ctx.fail(f"No such command '{args[0]}'{nearest(args[0], ORDER)}")
-        return super().resolve_command(ctx, args)
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._late: dict[str, tuple[str, str]] = {}
@@ -104,6 +94,16 @@ class LateGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
         """Return all commands in the order they are taught."""
         return list(ORDER)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; for an unknown one, name the nearest."""
+        if args[0] not in ORDER and not args[0].startswith("-"):
+            from closedloop.core.nearest import nearest
+
+            ctx.fail(f"No such command '{args[0]}'{nearest(args[0], ORDER)}")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command."""
@@ -152,15 +152,16 @@ def cli(ctx: click.Context, root: Path, start: datetime | None, *, verbose: int)
 
 
 def _log(verbose: int) -> None:
-    """Let the log speak: -v of what went wrong on the way, -vv of every step."""
+    """Let the log speak: at -v of what had to be tried again, at -vv of every step."""
     import logging
 
     level = (logging.ERROR, logging.WARNING, logging.INFO)[min(verbose, 2)]
     logging.basicConfig(format="%(levelname)s %(message)s")
-    logging.getLogger().setLevel(max(level, logging.INFO) if verbose > 1 else logging.WARNING)
+    logging.getLogger().setLevel(min(level, logging.WARNING))
     logging.getLogger("closedloop").setLevel(level)
-    # What it warns of is in the report.
-    logging.getLogger("closedloop.flows.pull").setLevel(level if verbose > 1 else logging.ERROR)
+    # What a pull warns of is in its report as well.
+    pull = logging.getLogger("closedloop.flows.pull")
+    pull.setLevel(logging.ERROR if verbose == 1 else logging.NOTSET)
 
 
 ORDER = ("init", "check", "run", "status", "restart", "schedule", "emulate", "demo")

@@ -119,7 +119,7 @@ def test_the_readme_links_to_what_is_there() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        pytest.param(["runn"], "No such command 'runn'", id="command"),
+        pytest.param(["rnu"], "No such command 'rnu'; did you mean 'run'?", id="command"),
         pytest.param(["run", "send_newsletter", "--frob"], "No such option '--frob'", id="option"),
         pytest.param(["run"], "Missing argument 'JOB'", id="no job"),
         pytest.param(["--now", "soon", "status"], "'soon' is no time; write it as", id="time"),
@@ -457,7 +457,7 @@ def test_cron_hears_of_a_missing_file_once_a_day(desk: Desk, closedloop: Run) ->
         "closedloop: pull_responses: links of 2026-11-20 is missing: 14 days left to fetch it\n",
     )
     assert pull("2026-11-20T12:10+01:00") == Ended(0, "", "")
-    assert "links of 2026-11-20 is missing" in pull("2026-11-20T12:15+01:00", "--dry-run").err
+    assert "links of 2026-11-20 is missing" in pull("2026-11-20T12:15+01:00", "--dry-run").out
     assert pull("2026-11-20T12:20+01:00") == Ended(0, "", "")
     next_day = pull("2026-11-21T00:10+01:00")
     assert "links of 2026-11-20 is missing: 13 days left" in next_day.err
@@ -466,8 +466,41 @@ def test_cron_hears_of_a_missing_file_once_a_day(desk: Desk, closedloop: Run) ->
     assert json.loads(pull("2026-11-21T00:30+01:00", "--json").out)["result"]["missing"] == []
 
 
-def test_a_talkative_run_shows_the_story(desk: Desk, closedloop: Run) -> None:
-    rehearsed = closedloop("-p", desk.shop, "-v", "run", "send_newsletter", "--dry-run")
+def test_cron_hears_of_rejected_rows_once(desk: Desk, closedloop: Run) -> None:
+    words = ("-p", desk.shop, "--now", "2026-11-20T10:00+01:00", "run", "pull_responses")
+    deliver(desk, "20261120", "mailings", "links")
+    file = desk.outgoing / "20261120_links.csv"
+    file.write_text(file.read_text() + "1;2;3;4;home;https://example.com/\none;2;3;4;home;x\n")
+    told = closedloop(*words)
+    assert (told.code, told.out) == (0, "")
+    assert "20261120_links.csv: 1 of 2 rows rejected; they are in var/quarantine/" in told.err
+    assert closedloop(*words) == Ended(0, "", "")
+
+
+def test_talking_once_is_the_report_and_twice_the_log_as_well(
+    desk: Desk, closedloop: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    deliver(desk, "20261120", "mailings", "links")
+    words = ("run", "pull_responses", "--date", "2026-11-20")
+    once = closedloop("-p", desk.shop, "-v", *words)
+    assert "20261120_links.csv" in once.out
+    assert caplog.messages == []
+    twice = closedloop("-p", desk.shop, "-vv", *words)
+    assert "20261120_links.csv: 0 loaded, 0 quarantined, 0 blank" in caplog.messages
+    assert "20261120_links.csv" in twice.out
+
+
+def test_a_run_by_hand_answers_off_a_terminal_too(desk: Desk, closedloop: Run) -> None:
+    deliver(desk, "20261120", "links")
+    reloaded = closedloop("-p", desk.shop, "run", "pull_responses", "--date", "2026-11-20")
+    assert "de pull_responses: 1 file, 0 rows, 0 rejected" in reloaded.out
+    now = ("-p", desk.shop, "--now", NOW, "run", "send_newsletter")
+    assert closedloop(*now) == Ended(0, "", "")
+    assert "is on its way: 3 recipients" in closedloop(*now, "--again").out
+
+
+def test_a_rehearsal_shows_the_story(desk: Desk, closedloop: Run) -> None:
+    rehearsed = closedloop("-p", desk.shop, "run", "send_newsletter", "--dry-run")
     assert rehearsed.code == 0
     assert "dry run: 3 of 5 would be mailed; nothing was sent" in rehearsed.out
     assert "- duplicate" in rehearsed.out
@@ -502,8 +535,6 @@ def test_the_status_after_a_run_says_what_is_missing(desk: Desk, closedloop: Run
     closedloop("-p", desk.shop, "--now", NOW, "run", "pull_responses")
     pull, _ = json.loads(closedloop("-p", desk.shop, "--now", NOW, "status", "--json").out)
     assert (pull["last_run"][:16], pull["exit_code"]) == ("2026-11-20T12:00", 0)
-    assert len(pull["sentences"]) == 7
-    assert (
-        "pull_responses: links of 2026-11-20 is missing: 14 days left to fetch it"
-        in (pull["sentences"])
-    )
+    (sentence,) = pull["sentences"]
+    assert sentence.startswith("pull_responses: mailing_recipients, links, clicks, opens, ")
+    assert sentence.endswith(" of 2026-11-20 are missing: 14 days left to fetch them")
