@@ -1,7 +1,6 @@
 """Patterns of addresses that must not be mailed; `*` stands for anything, every other sign for itself."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 import polars as pl
@@ -12,11 +11,11 @@ _WHOLE_DOMAIN = re.compile(r"\*@[^*@]+")
 
 
 def blocked(address: pl.Expr, patterns: Sequence[str]) -> pl.Expr:
-    """Return whether a normalised address fits a pattern, as a whole; a null fits none.
+    """Return whether an address fits a pattern, as a whole; a null fits none. Both are normalised.
 
     Plain addresses and whole domains (`*@example.com`) may be many thousands: they are looked up, not searched.
     """
-    cleaned = {_normalised(pattern) for pattern in patterns} - {""}
+    cleaned = {*patterns} - {""}
     plain = {pattern for pattern in cleaned if "*" not in pattern}
     domains = {pattern for pattern in cleaned if _WHOLE_DOMAIN.fullmatch(pattern)}
     wild = sorted(cleaned - plain - domains)
@@ -32,7 +31,3 @@ def blocked(address: pl.Expr, patterns: Sequence[str]) -> pl.Expr:
 def _expression(patterns: Iterable[str]) -> str:
     each = (".*".join(re.escape(part) for part in pattern.split("*")) for pattern in patterns)
     return f"^(?s:{'|'.join(each)})$"
-
-
-def _normalised(pattern: str) -> str:
-    return unicodedata.normalize("NFC", pattern).strip().lower()

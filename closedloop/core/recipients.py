@@ -1,5 +1,6 @@
 """Who of a selection is mailed, who is not and why, and the lines of the subscriber file."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,14 @@ from closedloop.model.table import Column, Schema
 CONSENT = "consent"
 """A selection may yield this column besides the schema's; rows with another consent are dropped."""
 
-# Exactly one @, no blanks or separators, a dotted domain (spec/optimizely.md, section 4.3).
-ADDRESS = r'^[^\s@;,<>"]+@[^\s@;,<>".]+(\.[^\s@;,<>".]+)+$'
+# Exactly one @ (spec/optimizely.md, section 4.3). Before it words with single dots between them, without
+# blanks, invisible signs and those that need quotes; after it labels as the domain name system has them, the
+# last one no number.
+_WORD = r"[^\s\p{Cc}\p{Cf}@.,:;<>()\[\]\\\"]+"
+_LABEL = r"[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_-]*[\p{L}\p{M}\p{N}])?"
+_LAST_LABEL = r"\p{L}[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}]"
+ADDRESS = rf"^{_WORD}(?:\.{_WORD})*@(?:{_LABEL}\.)+{_LAST_LABEL}$"
+LONG_LOCAL_PART = r"^[^@]{65}"
 CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 INT64 = r"^-?[0-9]{1,19}$"
 
@@ -36,8 +43,19 @@ class Fitted:
 
 
 def normalised(address: pl.Expr) -> pl.Expr:
-    """Return addresses as they are compared everywhere: trimmed, case-folded, in one Unicode form."""
-    return address.str.normalize("NFC").str.strip_chars().str.to_lowercase()
+    """Return addresses as they are compared everywhere: trimmed, case-folded, in one Unicode form.
+
+    What differs in capitals only is one address, in the full sense of Unicode: ß is ss, a final sigma is any
+    sigma. Beyond it, a dotless i is an i: rather one address too few than somebody who left.
+    """
+    small = address.str.normalize("NFC").str.strip_chars().str.to_lowercase()
+    # The small letters of the capitals: only they tell that ß is ss. One sigma stands for both.
+    folded = (
+        small.str.to_uppercase()
+        .str.to_lowercase()
+        .str.replace_all("\u03c2", "\u03c3", literal=True)
+    )
+    return folded.str.normalize("NFC")
 
 
 def selected_columns(schema: Schema) -> list[Column]:
@@ -74,7 +92,9 @@ def fit(batch: pl.DataFrame, schema: Schema, consent: str | None) -> Fitted:
     columns = selected_columns(schema)
     rows = batch.select(_cast(by_name[c.header.lower()], c, batch.schema) for c in columns)
     raw_texts = batch.select(_text(by_name[c.header.lower()], c, batch.schema) for c in columns)
-    reasons = [_misfit(column, rows[column.header], raw_texts[column.header]) for column in columns]
+    reasons = [_misfit(c, rows[c.header], raw_texts[c.header]) for c in columns]
+    lost = [_lost_in_text(batch[by_name[c.header.lower()]], c) for c in columns]
+    reasons += [reason for reason in lost if reason is not None]
     if consent is not None and CONSENT in by_name:
         given = batch[by_name[CONSENT]].cast(pl.String)
         reasons.insert(
@@ -107,7 +127,11 @@ def decide(
     rows = pl.DataFrame({"address": addresses, "reason": reasons}).join(
         left, on="address", how="left", maintain_order="left"
     )
-    listed = pl.when(blocked(pl.col("address"), blocklist)).then(pl.lit("blocklisted"))
+    patterns = pl.Series(blocklist, dtype=pl.String).to_frame("pattern")
+    patterns = patterns.select(normalised(pl.col("pattern")))
+    listed = pl.when(blocked(pl.col("address"), patterns["pattern"].to_list())).then(
+        pl.lit("blocklisted")
+    )
     rows = rows.select("address", pl.coalesce("reason", "left", listed).alias("reason"))
     mailed = rows["reason"].is_null()
     again = rows["address"].filter(mailed).is_first_distinct().not_()
@@ -193,12 +217,24 @@ def _text(name: str, column: Column, types: pl.Schema) -> pl.Expr:
     return value.cast(pl.String).alias(column.header)
 
 
+def _lost_in_text(value: pl.Series, column: Column) -> pl.Series | None:
+    """Return what the text of a value would not tell of it, or null; None if the texts tell all."""
+    if value.dtype.is_float() and column.type not in ("int64", "timestamp"):
+        lost, rule = ~value.is_finite(), "not a number"
+    elif isinstance(value.dtype, pl.Datetime) and column.type == "timestamp":
+        told = re.search("%[.369]*f", column.format) is not None
+        lost, rule = (value.dt.nanosecond() != 0) & (not told), "holds fractions of a second"
+    else:
+        return None
+    return pl.select(pl.when(lost).then(pl.lit(f"{column.header}: {rule}"))).to_series()
+
+
 def _misfit(column: Column, value: pl.Series, text: pl.Series) -> pl.Series:
     """Return the first thing wrong with each value, or null."""
     if column.type == "email":
         reasons = [
             pl.when(value.is_null() | (value == "")).then(pl.lit("missing address")),
-            pl.when(~value.str.contains(ADDRESS) | value.str.contains(CONTROL)).then(
+            pl.when(~value.str.contains(ADDRESS) | value.str.contains(LONG_LOCAL_PART)).then(
                 pl.lit("invalid address")
             ),
         ]
