@@ -261,7 +261,7 @@ def _point_on(stage: Stage) -> None:
     shop = stage.shop
     places = {
         f"{shop}/jobs, {shop}/schemas": "what was done, in TOML",
-        f"{shop}/var/quarantine/de": "rejected rows: line, column, rule, raw text",
+        f"{shop}/var/quarantine/de": "rejected rows, raw, and why",
         f"{shop}/var/archive, {shop}/var/sent": "every file that came and went",
         f"{stage.platform}/mail": "what the platform told its users",
     }
