@@ -254,6 +254,34 @@ def test_who_bounced_too_often_is_suppressed(
     assert suppressions(warehouse) == expected
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param("ju\u0308rgen@example.com", id="another Unicode form"),
+        pytest.param("J\u00dcRGEN@EXAMPLE.COM", id="capitals"),
+        pytest.param(
+            "\t\n\v\f\r \u0085\u00a0\u1680\u2003\u2028\u202f\u3000j\u00fcrgen@example.com\u00a0\n",
+            id="white space of all sorts",
+        ),
+    ],
+)
+def test_bounces_of_one_address_count_together_however_it_is_written(
+    warehouse: Warehouse, take: Take, again: str
+) -> None:
+    one = bounces("fatal_bounce", 1, recipient="j\u00fcrgen@example.com")
+    take("responses", 3, one + bounces("fatal_bounce", 2, recipient=again))
+    assert suppressions(warehouse) == [("de", "j\u00fcrgen@example.com", "bounced", at(2, 8), 2, 0)]
+
+
+def test_letters_that_share_a_capital_count_together(warehouse: Warehouse, take: Take) -> None:
+    one = bounces("fatal_bounce", 1, recipient="a@stra\u00dfe.\u03c3\u03c2")
+    take("responses", 3, one + bounces("fatal_bounce", 2, recipient="A@STRASSE.\u03a3\u03a3"))
+    take("unsubscribes", 3, [{"recipient": "a@STRA\u1e9eE.\u03c3\u03c3"}])
+    assert [row[1:3] for row in suppressions(warehouse)] == [
+        ("a@strasse.\u03c3\u03c3", "unsubscribed")
+    ]
+
+
 def test_bounces_are_told_by_the_sending_log_too_and_each_mailing_counts_once(
     warehouse: Warehouse, take: Take
 ) -> None:
@@ -323,20 +351,68 @@ def test_a_wave_finds_its_mailing_by_time_and_count(
     assert matches(warehouse) == {WAVE.wave_id: found}
 
 
-def test_a_mailing_belongs_to_one_wave_and_a_wave_to_the_nearest(
-    warehouse: Warehouse, take: Take
+def sizes(*of_mailing: int) -> list[Row]:
+    """Return the sending log of mailings 1, 2, ... of so many recipients."""
+    rows = [row for n, size in enumerate(of_mailing, 1) for row in recipients(n, *[{}] * size)]
+    return [{**row, "mailing_to_user_id": n} for n, row in enumerate(rows, 1)]
+
+
+@pytest.mark.parametrize(
+    ("waves", "mailings", "expected"),
+    [
+        pytest.param(
+            [("05:01:00", 2), ("05:01:03", 2), ("05:02:00", 4)],
+            [("05:10:00", 2), ("05:10:04", 2), ("05:10:08", 4)],
+            [1, 2, 3],
+            id="two tests and a wave",
+        ),
+        pytest.param(
+            [("05:01:00", 3), ("05:01:03", 3), ("05:01:06", 3)],
+            [("05:10:00", 2), ("05:10:04", 2), ("05:10:08", 2)],
+            [1, 2, 3],
+            id="not everybody arrived",
+        ),
+        pytest.param(
+            [("05:01:00", 4), ("05:05:00", 4)],
+            [("05:10:00", 3), ("09:00:00", 3)],
+            [1, 2],
+            id="the second long after",
+        ),
+        pytest.param(
+            [("05:01:00", 4), ("15:01:00", 4)], [("15:10:00", 4)], [None, 1], id="one never came"
+        ),
+        pytest.param(
+            [("05:01:00", 4)], [("05:02:00", 3), ("07:00:00", 4)], [2], id="count before time"
+        ),
+        pytest.param(
+            [("05:01:00", 4), ("05:02:00", 3)], [("05:10:00", 3)], [None, 1], id="whose count it is"
+        ),
+        pytest.param(
+            [("05:01:00", 4)], [("05:02:00", 4), ("05:30:00", 4)], [1], id="the nearest of two"
+        ),
+        pytest.param(
+            [("05:01:00", 4), ("05:01:03", 4)], [("05:00:58", 4), ("05:01:01", 4)], [1, 2], id="a clock that is late"
+        ),
+    ],
+)  # fmt: skip
+def test_waves_find_their_mailings_by_count_then_time_each_mailing_once(
+    warehouse: Warehouse,
+    take: Take,
+    waves: list[tuple[str, int]],
+    mailings: list[tuple[str, int]],
+    expected: list[int | None],
 ) -> None:
-    take("mailings", 2, [{"mailing_id": 1, "started_at": "1 05:10"}, {"mailing_id": 2, "started_at": "1 09:00"}])  # fmt: skip
-    take("mailing_recipients", 2, recipients(1, {}, {}, {}))
-    later = [{**row, "mailing_to_user_id": n} for n, row in enumerate(recipients(2, {}, {}, {}), 10)]  # fmt: skip
-    take("mailing_recipients", 3, later)
-    hurried = replace(WAVE, wave_id=2, published_at=datetime(2026, 3, 1, 5, 5, tzinfo=UTC))
-    unsent = replace(WAVE, wave_id=3, published_at=None, state=WaveState.BUILT)
-    warehouse.record_waves([WAVE, hurried, unsent])
-    found = matches(warehouse)
-    assert found[2] == (1, "time and count", 3, 1)
-    assert found[3] == (None, None, None, None)
-    assert found[WAVE.wave_id][0] != 1
+    started = [{"mailing_id": n, "started_at": f"1 {at}"} for n, (at, _) in enumerate(mailings, 1)]
+    take("mailings", 2, started)
+    take("mailing_recipients", 2, sizes(*(size for _, size in mailings)))
+    unsent = replace(WAVE, wave_id=99, published_at=None, state=WaveState.BUILT)
+    ours = [
+        replace(WAVE, wave_id=n, written=size, published_at=datetime.fromisoformat(f"2026-03-01T{at}Z"))
+        for n, (at, size) in enumerate(waves, 1)
+    ]  # fmt: skip
+    warehouse.record_waves([*ours, unsent])
+    found = {wave: mailing for wave, (mailing, *_) in matches(warehouse).items()}
+    assert found == {**dict(enumerate(expected, 1)), 99: None}
 
 
 @pytest.fixture
