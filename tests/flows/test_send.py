@@ -99,7 +99,7 @@ def test_a_wave_is_one_file_in_the_platforms_dialect(desk: Desk) -> None:
     assert desk.uploads() == ["20261124070000_subscribers.csv"]
     assert wave.wave_id == 20261124070000
     content = desk.remote.read("/incoming/20261124070000_subscribers.csv").decode()
-    assert content.endswith('"ben@example.com";44018617811;20261124070000;;"";"Weiß"\n')
+    assert content.endswith('"ben@example.com";44018617811;20261124070000;;;"Weiß"\n')
     assert "\r" not in content
     assert (wave.size, wave.state) == (len(content.encode()), WaveState.PUBLISHED)
 
