@@ -1,10 +1,15 @@
 """What a check can find out before the first run, besides what the project's files say."""
 
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from closedloop.core.answers import unanswerable
 from closedloop.core.recipients import column_disagreements
-from closedloop.errors import ProjectError
+from closedloop.errors import ProjectError, WarehouseError
 from closedloop.model.job import Selection, SendJob
 from closedloop.model.table import Schema
 from closedloop.project import Project
@@ -15,13 +20,22 @@ from closedloop.warehouse.base import Warehouse
 def open_questions(project: Project) -> list[str]:
     """Return what is still to be done or could not be checked here.
 
-    Raises `ProjectError` where a selection does not yield exactly the columns of its schema.
+    Raises `ProjectError` where a selection does not yield exactly the columns of its schema, the warehouse can't
+    hold the schemas, or a host key is none.
     """
     project.blocklist()
     questions = [
-        question for name in project.settings.clients for question in _client(name, project)
+        *_unread(project.root),
+        *(question for name in project.settings.clients for question in _client(name, project)),
     ]
-    problems: list[str] = []
+    problems = [
+        *_unstorable(project),
+        *(
+            sentence
+            for name in project.settings.clients
+            for sentence in _no_host_keys(name, project)
+        ),
+    ]
     for job in project.jobs.values():
         if isinstance(job, SendJob):
             for key, selection, schema in _selections(job, project):
@@ -47,6 +61,48 @@ def _client(name: str, project: Project) -> list[str]:
             f"{where}.host_keys: still the example; write the key that the platform gave you"
         )
     return questions
+
+
+def _no_host_keys(name: str, project: Project) -> list[str]:
+    """Return what is wrong with the host keys, but for those that are still to come."""
+    from closedloop.remote.access import Access
+
+    client, root = project.client(name), project.root
+    known = (
+        client.known_hosts if client.known_hosts and (root / client.known_hosts).is_file() else None
+    )
+    keys = tuple(key for key in client.host_keys if "..." not in key)
+    there = client.model_copy(update={"host_keys": keys, "known_hosts": known})
+    try:
+        Access(there, root, lambda _: None, name).pins()
+    except ProjectError as error:
+        return [str(error)]
+    return []
+
+
+def _unread(root: Path) -> Iterator[str]:
+    """Name the files in jobs/ and schemas/ that look as if they counted."""
+    for path in sorted([*(root / "jobs").glob("*"), *(root / "schemas").glob("*")]):
+        if path.suffix != ".toml" and not path.name.startswith("."):
+            shown = f"{path.parent.name}/{path.name}"
+            yield f"{shown} is not read, for its name does not end in .toml; rename it, or move it away"
+
+
+def _unstorable(project: Project) -> list[str]:
+    """Return what keeps the schemas out of a warehouse, tried on one that is thrown away."""
+    from closedloop.warehouse.duckdb import DuckDBWarehouse
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "warehouse.duckdb"
+        with DuckDBWarehouse(path, 0, project.settings.suppression) as thrown_away:
+            try:
+                thrown_away.prepare(project.responses())
+            except (ProjectError, WarehouseError) as error:
+                own_words = str(error).replace(f" {path}", "")
+                if of_one_file := re.fullmatch(r"schema '(\w+)': (.*)", own_words, re.DOTALL):
+                    return [f"schemas/{of_one_file[1]}.toml: {of_one_file[2]}"]
+                return unanswerable(project.schemas) or [f"schemas/: {own_words}"]
+    return []
 
 
 def _selections(job: SendJob, project: Project) -> list[tuple[str, Selection, Schema]]:

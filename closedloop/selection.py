@@ -54,6 +54,10 @@ def database_path(url: str, root: Path) -> Path:
 def file_rows(path: Path, shown: str) -> Iterator[pl.DataFrame]:
     """Read a Parquet file, or a CSV as `csv_rows` does."""
     readers = {".parquet": _parquet_rows, ".pq": _parquet_rows, ".csv": csv_rows, ".txt": csv_rows}
+    if path.is_dir():
+        raise ProjectError(
+            f"selection: '{shown}' is a folder; name the .csv or .parquet file in it"
+        )
     if not path.is_file():
         raise ProjectError(
             f"selection: '{shown}' does not exist; 'file' is relative to the project's folder"

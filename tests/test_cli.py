@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from closedloop import errors
 from closedloop.cli import EXIT_CODES, cli, outcome
+from closedloop.core import answers
 from closedloop.model.settings import Client
 from closedloop.project import load_project
 from closedloop.scaffold import client_section, write_project
@@ -374,6 +375,12 @@ def select(shop: Path, text: str) -> None:
             "column 'Vorname' of schemas/subscribers.toml is not selected",
             id="a query",
         ),
+        pytest.param('file = "jobs"', "'jobs' is a folder; name the .csv or", id="a folder"),
+        pytest.param(
+            'file = "twice.csv"',
+            "'twice.csv' has the column 'Email' twice; give each a name of its own",
+            id="a column twice",
+        ),
         pytest.param(
             'sql = "selec 1"\nfrom = "duckdb:///shop.duckdb"',
             "the query is refused",
@@ -387,6 +394,7 @@ def test_check_reads_the_selections_of_this_machine(
     duckdb.connect(shop / "shop.duckdb").close()
     (shop / "short.csv").write_text("Email;Anrede;Vorname\n")
     (shop / "long.csv").write_text("Email;Anrede;Vorname;Nachname;Points\n")
+    (shop / "twice.csv").write_text("Email;Anrede;Vorname;Nachname;Email\n")
     (shop / "filled.csv").write_text("Email;Anrede;Vorname;Nachname;WELLE_ID\n")
     select(shop, selection)
     ended = closedloop("--project", shop, "check")
@@ -403,6 +411,87 @@ def test_check_takes_every_query_that_a_run_takes(shop: Path, closedloop: Run, s
     select(shop, f'sql = "{sql}"\nfrom = "duckdb:///shop.duckdb"')
     ended = closedloop("--project", shop, "check")
     assert (ended.code, ended.err) == (0, "")
+
+
+def test_check_names_each_column_that_the_answers_lack(shop: Path, closedloop: Run) -> None:
+    path = shop / "schemas/responses.toml"
+    path.write_text(path.read_text().replace('"category"', '"kind"').replace("responded_at", "at"))
+    ended = closedloop("--project", shop, "check")
+    assert ended.code == 2
+    assert [line.partition(", which")[0] for line in ended.err.splitlines()] == [
+        'closedloop: schemas/responses.toml: no column has name = "responded_at"',
+        'closedloop: schemas/responses.toml: no column has name = "category"',
+    ]
+
+
+def test_the_answers_need_no_other_columns_than_check_asks_for(shop: Path, closedloop: Run) -> None:
+    for name, read in answers.READ.items():
+        path = shop / f"schemas/{name}.toml"
+        lines = re.sub("^rules .*\n", "", path.read_text(), flags=re.MULTILINE).splitlines()
+        unread = [line for line in lines if "{ name =" in line and not names_one(line, read)]
+        path.write_text("\n".join(line for line in lines if line not in unread))
+    assert closedloop("--project", shop, "check").code == 0
+
+
+def names_one(line: str, names: Iterable[str]) -> bool:
+    return any(f'{{ name = "{name}"' in line for name in names)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "sentence"),
+    [
+        pytest.param(
+            "schemas/unsubscribes.toml", 'type = "string"', 'type = "int64"',
+            "schemas/unsubscribes.toml: column 'userId': type 'int64' is none that the warehouse's answers can read in 'recipient'; make it 'string' or",
+            id="a type that can't be read",
+        ),
+        pytest.param(
+            "schemas/clicks.toml", 'name = "device"', 'name = "client"',
+            "schemas/clicks.toml: the warehouse adds a column 'client' of its own; give",
+            id="a column that the warehouse adds",
+        ),
+        pytest.param(
+            "closedloop.toml", "ssh-rsa AAAA...", "ssh-rsa ABCD",
+            "closedloop.toml: clients.de.host_keys: 'ssh-rsa ABCD' is no host key; write it as",
+            id="no host key",
+        ),
+    ],
+)  # fmt: skip
+def test_check_finds_what_the_first_run_would_refuse(
+    shop: Path, closedloop: Run, file: str, old: str, new: str, sentence: str
+) -> None:
+    text = (shop / file).read_text()
+    assert old in text
+    text = text.replace(old, new, 1).replace(
+        "max_length = 255,", "" if "int64" in new else "max_length = 255,"
+    )
+    (shop / file).write_text(text)
+    ended = closedloop("--project", shop, "check")
+    assert ended.code == 2
+    assert f"closedloop: {sentence}" in ended.err
+    assert not (shop / "var").exists()
+
+
+def test_check_refuses_a_schema_whose_name_is_taken(shop: Path, closedloop: Run) -> None:
+    text = (shop / "schemas/clicks.toml").read_text().replace('"clicks"', '"campaigns"')
+    (shop / "schemas/campaigns.toml").write_text(text.replace("_clicks.csv", "_campaigns.csv"))
+    job = shop / "jobs/pull_responses.toml"
+    job.write_text(job.read_text().replace('"clicks"', '"clicks", "campaigns"'))
+    ended = closedloop("--project", shop, "check")
+    assert ended.code == 2
+    assert (
+        "schemas/campaigns.toml: the warehouse has a table, view or column of this name"
+        in ended.err
+    )
+
+
+def test_check_says_which_files_are_not_read(shop: Path, closedloop: Run) -> None:
+    (shop / "jobs/second.tml").touch()
+    (shop / "jobs/.gitkeep").touch()
+    ended = closedloop("--project", shop, "check")
+    assert ended.code == 0
+    assert "jobs/second.tml is not read, for its name does not end in .toml" in ended.out
+    assert ".gitkeep" not in ended.out
 
 
 def test_check_says_what_it_could_not_see(shop: Path, closedloop: Run) -> None:

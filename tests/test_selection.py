@@ -111,11 +111,14 @@ def test_a_large_csv_comes_in_batches_and_is_searched_to_its_end(
         select(file="customers.csv")
 
 
-@pytest.mark.parametrize("name", ["nix.csv", "nix.parquet", "folder"])
-def test_a_file_that_is_not_there_says_where_it_was_sought(
-    tmp_path: Path, select: Select, name: str
-) -> None:
+def test_a_folder_is_no_file(tmp_path: Path, select: Select) -> None:
     (tmp_path / "folder").mkdir()
+    with refused("'folder' is a folder; name the .csv or .parquet file in it"):
+        select(file="folder")
+
+
+@pytest.mark.parametrize("name", ["nix.csv", "nix.parquet", "nix"])
+def test_a_file_that_is_not_there_says_where_it_was_sought(select: Select, name: str) -> None:
     with refused(f"'{name}' does not exist; 'file' is relative to the project's folder"):
         select(file=name)
 

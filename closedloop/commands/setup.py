@@ -83,7 +83,8 @@ def check(setting: Setting) -> None:
     """Check closedloop.toml, jobs/ and schemas/, and hold them against each other.
 
     Names every mistake with its file and key. Reads selections from files and from databases on this machine, to
-    see that they yield exactly the subscriber columns; asks no server.
+    see that they yield exactly the subscriber columns; tries the schemas on a warehouse that is thrown away; asks no
+    server.
 
     \b
     closedloop check
