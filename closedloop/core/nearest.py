@@ -17,6 +17,8 @@ def near(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest known word, else nothing: for words that are many."""
     lowered = {choice.lower(): choice for choice in sorted(known)}
     close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
+    begun = [choice for choice in lowered if choice.startswith(word.lower())]
+    close = close or (begun if len(begun) == 1 else [])
     return f"; did you mean {_shown(lowered[close[0]])}?" if close else ""
 
 

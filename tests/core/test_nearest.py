@@ -8,6 +8,7 @@ from closedloop.core.nearest import near, nearest
     [
         ("send_newsleter", "; did you mean 'send_newsletter'?"),
         ("PULL", "; did you mean 'Pull'?"),
+        ("s", "; did you mean 'send_newsletter'?"),
         ("zzz", "; there is 'Pull', 'send_newsletter'"),
     ],
 )
