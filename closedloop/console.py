@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from closedloop.core.report import FAILED, failure, gaps, headline, number, rejects
+from closedloop.core.report import FAILED, failure, gaps, halted, headline, number, rejects
 from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.remote.base import Progress, quiet
 
@@ -84,7 +84,7 @@ def _show_pull(console: Any, result: PullResult) -> None:
             console.print(f"  {sentence}", markup=False)
         if file.quarantine:
             console.print(f"  rejected rows: {file.quarantine}", markup=False)
-    for sentence in gaps(result.missing):
+    for sentence in (*gaps(result.missing), *halted(result)):
         console.print(sentence, style="yellow", markup=False)
     if result.ignored:
         verb = "was" if result.ignored == 1 else "were"

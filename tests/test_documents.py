@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.settings import Client, Settings, Suppression
@@ -25,7 +26,7 @@ def test_jobs_and_settings_in_the_documents_are_sound(name: str, count: int) -> 
     found = blocks(name)
     assert len(found) == count
     for given in found:
-        kinds = {"send": SendJob, "pull": PullJob}
+        kinds: dict[str, type[BaseModel]] = {"send": SendJob, "pull": PullJob}
         model = kinds[given["kind"]] if "kind" in given else Settings
         named = {"name": "sample", **given} if "kind" in given else given
         assert validated(model, named, name)

@@ -56,6 +56,16 @@ def troubles(report: RunReport) -> list[str]:
         *(failure(file) for file in files if file.status in FAILED),
         *(_rejected(file) for file in files if file.counts.quarantined),
         *gaps(report.result.missing),
+        *halted(report.result),
+    ]
+
+
+def halted(result: PullResult) -> list[str]:
+    """Return a sentence for each error file of the platform."""
+    return [
+        f"the platform left {name} in its errors folder: it imports nothing more of this client until its support has "
+        "cleared that; ask it whether the wave was mailed"
+        for name in result.halts
     ]
 
 
@@ -78,7 +88,7 @@ def _trouble(report: dict[str, Any]) -> list[object]:
     failed = [
         (file["name"], file["status"], file["detail"]) for file in files if file["status"] in FAILED
     ]
-    return [failed, report["result"].get("missing", [])]
+    return [failed, report["result"].get("missing", []), report["result"].get("halts", [])]
 
 
 def failure(file: FileOutcome) -> str:
@@ -144,7 +154,7 @@ def _sent(result: SendResult) -> str:
         "dry run": f"dry run: {wave.written:,} of {wave.selected:,} would be mailed; nothing was sent",
         "unknown": f"wave {wave.wave_id}: it can't be known whether the platform took {wave.file}: the answer to its rename was "
         "lost and the file is gone. This job sends nothing more. Ask the platform's support, or look at its list of mailings, "
-        "whether the wave was imported",
+        f"whether the wave was imported, then say so: closedloop restart {wave.job}",
     }[result.outcome]
 
 

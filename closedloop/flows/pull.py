@@ -7,9 +7,11 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from closedloop.core.plan import Planned, plan, recognised, window
+from closedloop.core.report import number
 from closedloop.errors import ClosedLoopError, NotThere, RemoteError, TryLater, WarehouseError
 from closedloop.flows.fetch import available, forgotten, from_archive, known_files, land, tidy
 from closedloop.flows.load import load
+from closedloop.flows.platform import error_files
 from closedloop.flows.ports import Ports
 from closedloop.model.file import Load
 from closedloop.model.job import PullJob
@@ -47,7 +49,8 @@ def pull(
     tidy(job, known, ports)
     outcomes = [_take_in(file, job, ports, now) for file in chain(left, planned.take)]
     notes += _afterwards(job, outcomes, ports)
-    return PullResult(tuple(outcomes), planned.missing, planned.ignored), notes
+    halts = tuple(error_files(ports))
+    return PullResult(tuple(outcomes), planned.missing, planned.ignored, halts), notes
 
 
 def foresee(
@@ -157,6 +160,6 @@ def _afterwards(job: PullJob, outcomes: list[FileOutcome], ports: Ports) -> Note
     ]
     ports.warehouse.record_waves(left)
     return [
-        f"{name}: {rows:,} rows refer to a {column} that has not come yet"
+        f"{name}: {number(rows, 'row')} with a {column} that points at nothing yet"
         for name, column, rows in ports.warehouse.unresolved(job.client, names)
     ]

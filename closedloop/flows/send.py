@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from closedloop.core.report import number
 from closedloop.core.slots import current_slot
 from closedloop.core.stamps import after, is_far_ahead, local_stamp, lowest_free, moment, strangers
 from closedloop.errors import ClosedLoopError, ProjectError, TryLater
@@ -201,7 +202,7 @@ def _suppression_notes(job: SendJob, ports: Ports) -> Notes:
 
 def _lost(names: set[str]) -> ClosedLoopError:
     return ClosedLoopError(
-        f"the warehouse lacks {len(names)} of the files that were loaded, {max(names)} among them: it may have been "
+        f"the warehouse lacks {number(len(names), 'file')} that had been loaded, {max(names)} among them: it may have been "
         "lost, and with it who unsubscribed. Nothing was sent; run the pull job of this client first"
     )
 

@@ -46,11 +46,15 @@ class MissingFile:
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
-    """The files of one pull, in the order they were taken in."""
+    """The files of one pull, in the order they were taken in.
+
+    `halts` are the error files in which the platform says that it imports nothing more of this client.
+    """
 
     files: tuple[FileOutcome, ...] = ()
     missing: tuple[MissingFile, ...] = ()
     ignored: int = 0
+    halts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

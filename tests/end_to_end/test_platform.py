@@ -54,7 +54,8 @@ def test_what_comes_home_equals_the_platforms_own_record(
         platform.export(MORNING + timedelta(days=day))
     pulled = shop.report("pull_responses", "2026-11-27T05:00Z")["result"]
     assert (len(pulled["files"]), pulled["missing"]) == (32, [])
-    assert sum(file["counts"]["quarantined"] for file in pulled["files"]) == 64
+    broken = sum(file["broken"] for file in platform.record().files())
+    assert sum(file["counts"]["quarantined"] for file in pulled["files"]) == broken > 0
 
     record = {row["mailing_id"]: row for row in platform.record().campaigns()}
     campaigns = query(shop.root, "from campaigns")

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from closedloop.core.report import troubles
 from closedloop.errors import ClosedLoopError, ProjectError, RemoteError
 from closedloop.model.run import FileStatus, PullResult, RunReport
 from closedloop.remote.memory import MemoryRemote
@@ -201,6 +202,15 @@ def test_one_bad_file_does_not_stop_the_others(desk: Desk) -> None:
     assert report.exit_code == 1
 
 
+def test_a_platform_that_halted_is_named_until_it_is_cleared(desk: Desk) -> None:
+    desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nupload ')
+    desk.remote.put("/errors/20261117060000_subscribers.csv.error", b"1;QUOTING;")
+    (told,) = troubles(desk.pull())
+    assert told.startswith("the platform left 20261117060000_subscribers.csv.error")
+    desk.remote.remove("/errors/20261117060000_subscribers.csv.error")
+    assert troubles(desk.pull()) == []
+
+
 def test_a_file_without_one_right_row_is_refused_until_the_schema_is_mended(desk: Desk) -> None:
     desk.put("20261120_unsubscribes.csv", LEFT + left(1).replace(b" ", b"T"))
     assert (only(desk.pull()).status, desk.pull().exit_code) == (FileStatus.REFUSED, 1)
@@ -300,7 +310,7 @@ def test_references_that_have_not_come_yet_are_reported_and_not_rejected(desk: D
     desk.put("20261120_clicks.csv", CLICKS + click())
     report = desk.pull()
     assert only(report).counts.loaded == 1
-    assert "20261120_clicks.csv: 1 rows refer to a link_id that has not come yet" in report.notes
+    assert "20261120_clicks.csv: 1 row with a link_id that points at nothing yet" in report.notes
 
 
 def test_a_value_outside_the_list_is_loaded_with_a_warning(desk: Desk) -> None:
