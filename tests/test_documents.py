@@ -3,15 +3,17 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import BaseModel
 
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.settings import Client, Settings, Suppression
 from closedloop.model.table import Column, Schema
 from closedloop.toml import validated
+
+if TYPE_CHECKING:
+    from closedloop.model.strict import Strict
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -26,10 +28,10 @@ def test_jobs_and_settings_in_the_documents_are_sound(name: str, count: int) -> 
     found = blocks(name)
     assert len(found) == count
     for given in found:
-        kinds: dict[str, type[BaseModel]] = {"send": SendJob, "pull": PullJob}
-        model = kinds[given["kind"]] if "kind" in given else Settings
+        kinds: dict[str, type[Strict]] = {"send": SendJob, "pull": PullJob, "": Settings}
+        model = kinds[given.get("kind", "")]
         named = {"name": "sample", **given} if "kind" in given else given
-        assert validated(model, named, name)
+        assert isinstance(validated(model, named, name), model)
 
 
 def test_schemas_in_the_documents_are_sound() -> None:
