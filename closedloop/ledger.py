@@ -19,6 +19,7 @@ create table if not exists waves (
   file text not null, slot text, test integer not null, state text not null, selected integer not null,
   written integer not null, dropped text not null, size integer not null, sha256 text not null,
   built_at text not null, published_at text, primary key (client, wave_id));
+create table if not exists marks (client text primary key, mark text);
 create table if not exists stamps (client text not null, stamp integer not null, primary key (client, stamp));
 create table if not exists files (
   client text not null, name text not null, schema text not null, day text not null, size integer not null,
@@ -104,6 +105,16 @@ class Ledger:
         with self._writing() as db:
             db.execute("delete from files where client = ?", (client,))
             db.executemany(f"insert into files values ({_marks(range(12))})", map(_file_row, loads))
+
+    def put_mark(self, client: str, mark: str | None) -> None:
+        """Write down how the warehouse looked when the memory of a client's files equalled it."""
+        with self._writing() as db:
+            db.execute("insert or replace into marks values (?, ?)", (client, mark))
+
+    def mark(self, client: str) -> str | None:
+        """Return how the warehouse looked then."""
+        rows = self._rows("select mark from marks where client = ?", client)
+        return rows[0]["mark"] if rows else None
 
     def files(self, client: str) -> list[Load]:
         """Return what is known to be loaded, by file name."""

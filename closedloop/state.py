@@ -62,6 +62,11 @@ class StateFolder:
         """Return where the copy of a published file is kept."""
         return self._folder("sent", client) / f"{name}.zst"
 
+    def outbox_names(self, client: str) -> list[str]:
+        """Return the names of the whole files that wait in the outbox, by name."""
+        found = self._folder("outbox", client).iterdir()
+        return sorted(path.name for path in found if path.is_file() and path.suffix != ".part")
+
     def sent_names(self, client: str) -> list[str]:
         """Return the names of the published files whose copies are kept, by name."""
         return sorted(path.stem for path in self._folder("sent", client).glob("*.zst"))

@@ -113,7 +113,7 @@ def _told(last: Run | None) -> list[str]:
 
 def _about(wave: Wave) -> str:
     if wave.state is WaveState.UNKNOWN:
-        return f"wave {wave.wave_id}: it is not known whether the platform took {wave.file}; ask its support"
+        return f"wave {wave.wave_id}: it is not known whether the platform took {wave.file}; find out, then: closedloop restart {wave.job}"
     return (
         f"wave {wave.wave_id} is {wave.state}; the next run looks at the server before it goes on"
     )

@@ -142,7 +142,7 @@ def test_what_the_last_pull_missed_is_named(project: Project, ledger: Ledger) ->
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (WaveState.UNKNOWN, "it is not known whether the platform took x.csv; ask its support"),
+        (WaveState.UNKNOWN, "then: closedloop restart send_newsletter"),
         (WaveState.STAGED, "is staged; the next run looks at the server before it goes on"),
         (WaveState.PUBLISHING, "is publishing; the next run looks at the server"),
     ],

@@ -41,7 +41,8 @@ def pull(
     planned = plan(files, known.values(), schemas, days)
     notes: Notes = []
     left: Iterable[Planned] = ()
-    if planned.take or (known and not ports.warehouse.exists()):
+    is_stale = bool(planned.take) or (bool(known) and _is_another(job, ports))
+    if is_stale:
         notes = _recall(job, ports)
         known = known_files(job.client, ports)
         planned = plan(files, known.values(), schemas, days)
@@ -49,6 +50,10 @@ def pull(
     tidy(job, known, ports)
     outcomes = [_take_in(file, job, ports, now) for file in chain(left, planned.take)]
     notes += _afterwards(job, outcomes, ports)
+    if is_stale:
+        # Closed first: its last bytes are written then.
+        ports.warehouse.close()
+        ports.ledger.put_mark(job.client, ports.warehouse.mark())
     halts = tuple(error_files(ports))
     return PullResult(tuple(outcomes), planned.missing, planned.ignored, halts), notes
 
@@ -94,6 +99,12 @@ def _left_alone(day: date, names: set[str], known: dict[str, Load]) -> Notes:
         for name, load in known.items()
         if load.file.day == day and name not in names
     ]
+
+
+def _is_another(job: PullJob, ports: Ports) -> bool:
+    """Say whether the warehouse may not be the one that the ledger remembers: lost, or an older copy put back."""
+    mark = ports.warehouse.mark()
+    return mark is None or mark != ports.ledger.mark(job.client)
 
 
 def _recall(job: PullJob, ports: Ports) -> Notes:

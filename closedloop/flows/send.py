@@ -51,6 +51,7 @@ def send(
         return SendResult(sent, "already sent"), []
     if not again:
         _refuse_after_a_loss(job, layouts, ports, slot)
+        _refuse_beside_another_job(job, ports, slot)
     _wait_for_the_platform(ports)
     return _send(job, layouts, ports, now, slot)
 
@@ -81,9 +82,7 @@ def rehearse(
     wave = _with(_reserved(job, stamp, name, None, now), built)
     slot = current_slot(job.schedule, now, ports.client.zone)
     if not test and (sent := _sent_in(slot, job, ports)):
-        notes.append(
-            f"wave {sent.wave_id} of this slot was already sent: a run would send nothing but with --again"
-        )
+        notes.append(_about(sent))
     return SendResult(wave, "dry run", built.preview), notes
 
 
@@ -163,6 +162,19 @@ def _sent_in(slot: datetime, job: SendJob, ports: Ports) -> Wave | None:
     return next((wave for wave in waves if wave.slot == slot or wave.built_at >= slot), None)
 
 
+def _refuse_beside_another_job(job: SendJob, ports: Ports, slot: datetime) -> None:
+    """Send nothing where another job, or this one under an earlier name, used the source mailing in this slot."""
+    done = (WaveState.PUBLISHED, WaveState.CONFIRMED)
+    for wave in ports.ledger.waves(job.client):
+        if wave.test or wave.job == job.name or wave.source_mailing != job.source_mailing:
+            continue
+        if wave.built_at >= slot or wave.state not in done:
+            raise ClosedLoopError(
+                f"wave {wave.wave_id} of the job '{wave.job}' with the same source mailing is of this slot, or not finished. "
+                "Nothing was sent. A newsletter of its own needs a source mailing of its own; send with --again if you are sure"
+            )
+
+
 def _wait_for_the_platform(ports: Ports) -> None:
     """Upload nothing while the platform has halted its imports (spec/optimizely.md, section 9, U23)."""
     if found := error_files(ports):
@@ -175,7 +187,7 @@ def _wait_for_the_platform(ports: Ports) -> None:
 def _refuse_after_a_loss(job: SendJob, layouts: Layouts, ports: Ports, slot: datetime) -> None:
     """Send nothing where a kept copy shows a wave of this slot that the ledger has forgotten."""
     known = {wave.file for wave in ports.ledger.waves(job.client)}
-    names = ports.state.sent_names(job.client)
+    names = [*ports.state.outbox_names(job.client), *ports.state.sent_names(job.client)]
     since = local_stamp(slot, ports.client.zone)
     if found := strangers(names, Pattern(layouts.subscribers.file), known, since):
         raise ClosedLoopError(
@@ -186,18 +198,28 @@ def _refuse_after_a_loss(job: SendJob, layouts: Layouts, ports: Ports, slot: dat
 
 def _suppression_notes(job: SendJob, ports: Ports) -> Notes:
     """Bring the warehouse up to date; say so if it knows nobody of this client yet."""
-    known = {load.file.name for load in ports.ledger.files(job.client)}
-    if known and not ports.warehouse.exists():
-        raise _lost(known)
+    known = {(load.file.name, load.file.sha256) for load in ports.ledger.files(job.client)}
+    if known and ports.warehouse.mark() is None:
+        raise _lost({name for name, _ in known})
     notes = ports.warehouse.prepare(ports.responses)
-    loaded = {load.file.name for load in ports.warehouse.loads(job.client)}
+    loads = ports.warehouse.loads(job.client)
+    loaded = {(load.file.name, load.file.sha256) for load in loads}
     if known - loaded:
-        raise _lost(known - loaded)
+        raise _lost({name for name, _ in known - loaded})
     if not loaded:
         notes.append(
             f"no response file of '{job.client}' is loaded yet: nobody is known to have unsubscribed or bounced"
         )
     return notes
+
+
+def _about(wave: Wave) -> str:
+    """Return what a wave of this slot means for a run."""
+    if wave.state is WaveState.UNKNOWN:
+        return f"it is not known whether wave {wave.wave_id} was sent: nothing is, until closedloop restart {wave.job}"
+    if wave.state in (WaveState.PUBLISHED, WaveState.CONFIRMED):
+        return f"wave {wave.wave_id} of this slot was already sent: a run would send nothing but with --again"
+    return f"wave {wave.wave_id} was left unfinished: the next run looks at the server first"
 
 
 def _lost(names: set[str]) -> ClosedLoopError:

@@ -45,8 +45,8 @@ class Warehouse(Protocol):
         """
         ...
 
-    def exists(self) -> bool:
-        """Say, without opening it, whether there is a warehouse yet."""
+    def mark(self) -> str | None:
+        """Return, without opening it, what changes whenever the warehouse does; None if there is none yet."""
         ...
 
     def loads(self, client: str) -> list[Load]:

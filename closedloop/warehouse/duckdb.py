@@ -66,9 +66,13 @@ class DuckDBWarehouse:
         self._schemas = {schema.name: schema for schema in schemas}
         return [sentence for each in changes for sentence in each.sentences]
 
-    def exists(self) -> bool:
-        """Say whether the file is there; the contract is in `Warehouse`."""
-        return self._opening.path.exists()
+    def mark(self) -> str | None:
+        """Return size and time of the file; the contract is in `Warehouse`."""
+        try:
+            found = self._opening.path.stat()
+        except FileNotFoundError:
+            return None
+        return f"{found.st_size} {found.st_mtime_ns}"
 
     def loads(self, client: str) -> list[Load]:
         """Return the committed loads of a client, by file name."""

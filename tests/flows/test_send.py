@@ -38,6 +38,8 @@ class Desk(Protocol):
 
     def restart(self, told: str) -> None: ...
 
+    def run(self, job: str, at: str, **given: Any) -> RunReport: ...
+
     def customers(self, *addresses: str, head: str = ...) -> None: ...
 
     def edit(self, name: str, old: str, new: str) -> None: ...
@@ -387,6 +389,38 @@ def test_a_job_goes_on_once_a_person_knows(desk: Desk, told: str, outcome: str) 
     assert len(desk.uploads()) == (told == "lost")
     with pytest.raises(ProjectError, match="no wave of this job waits"):
         desk.restart(told)
+
+
+def test_an_unknown_wave_is_not_sent_again_after_the_ledger_was_lost(desk: Desk) -> None:
+    remote = LosingAnswers("imported")
+    desk.send(remote=remote)
+    (desk.root / "var" / "ledger.sqlite").unlink()
+    with pytest.raises(ClosedLoopError, match="the ledger does not know it"):
+        desk.send("2026-11-24T06:10", remote=remote)
+    assert len(remote.uploads) == 1
+
+
+def test_a_renamed_job_does_not_send_its_slot_again(desk: Desk) -> None:
+    desk.send()
+    jobs = desk.root / "jobs"
+    (jobs / "send_newsletter.toml").rename(jobs / "weekly.toml")
+    with pytest.raises(ClosedLoopError, match="wave 20261124070000 of the job 'send_newsletter'"):
+        desk.run("weekly", "2026-11-24T06:10")
+    assert len(desk.uploads()) == 1
+
+
+def test_an_older_warehouse_put_back_is_filled_before_anything_is_sent(desk: Desk) -> None:
+    desk.put("20261123_unsubscribes.csv", LEFT + b"1;1;1;a@example.com;2026-11-23 05:00:00\n")
+    desk.pull("2026-11-23T05:30")
+    older = (desk.root / "var" / "warehouse.duckdb").read_bytes()
+    desk.put("20261124_unsubscribes.csv", LEFT + b"1;2;1;b@example.com;2026-11-24 05:00:00\n")
+    desk.pull("2026-11-24T05:30")
+    (desk.root / "var" / "warehouse.duckdb").write_bytes(older)
+    desk.customers("a@example.com", "b@example.com", "c@example.com")
+    with pytest.raises(ClosedLoopError, match="lacks 1 file that had been loaded"):
+        desk.send()
+    desk.pull("2026-11-24T05:40")
+    assert sent(desk.send()).wave.dropped == {"unsubscribed": 2}
 
 
 def test_nothing_is_sent_while_the_platform_has_halted(desk: Desk) -> None:
