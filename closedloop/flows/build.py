@@ -79,7 +79,7 @@ def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:
     """Spool the selected rows; return for each why it is dropped, or null."""
     addresses, reasons = [], []
     progress = ports.watch(f"select for {wanted.job}")
-    for batch in ports.rows(wanted.selection):
+    for batch in _selected(wanted, ports):
         _refuse_other_columns(batch, wanted)
         fitted = fit(batch, wanted.schema, wanted.consent)
         spool.append(fitted.rows)
@@ -94,6 +94,14 @@ def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:
         ports.warehouse.suppressed(wanted.client),
         ports.blocklist,
     )
+
+
+def _selected(wanted: Wanted, ports: Ports) -> Iterator[DataFrame]:
+    """Yield the selection's rows; what is wrong with it is told with the job's file."""
+    try:
+        yield from ports.rows(wanted.selection)
+    except ProjectError as error:
+        raise ProjectError(f"jobs/{wanted.job}.toml: {error}") from error
 
 
 def _kept(spool: Spool, reasons: Series) -> Iterator[DataFrame]:
