@@ -41,7 +41,7 @@ def pull(
     planned = plan(files, known.values(), schemas, days)
     notes: Notes = []
     left: Iterable[Planned] = ()
-    is_stale = bool(planned.take) or (bool(known) and _is_another(job, ports))
+    is_stale = bool(planned.take) or _is_another(job, ports)
     if is_stale:
         notes = _recall(job, ports)
         known = known_files(job.client, ports)

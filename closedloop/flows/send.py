@@ -203,6 +203,9 @@ def _suppression_notes(job: SendJob, ports: Ports) -> Notes:
         raise _lost({name for name, _ in known})
     notes = ports.warehouse.prepare(ports.responses)
     loads = ports.warehouse.loads(job.client)
+    # A pull that died while it filled a lost warehouse has healed the ledger already; the archive still tells.
+    if not loads and (kept := ports.state.archives(job.client)):
+        raise _lost({path.stem for path in kept})
     loaded = {(load.file.name, load.file.sha256) for load in loads}
     if known - loaded:
         raise _lost({name for name, _ in known - loaded})

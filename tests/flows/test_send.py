@@ -409,6 +409,20 @@ def test_a_renamed_job_does_not_send_its_slot_again(desk: Desk) -> None:
     assert len(desk.uploads()) == 1
 
 
+def test_a_pull_that_died_while_filling_a_lost_warehouse_is_gone_on_with(desk: Desk) -> None:
+    desk.put("20261123_unsubscribes.csv", LEFT + b"1;1;1;a@example.com;2026-11-23 05:00:00\n")
+    desk.pull("2026-11-23T05:30")
+    desk.remote.remove("/outgoing/20261123_unsubscribes.csv")
+    (desk.root / "var" / "warehouse.duckdb").unlink()
+    with Ledger(desk.root / "var" / "ledger.sqlite") as ledger:
+        ledger.heal_files("de", [])
+    desk.customers("a@example.com", "b@example.com")
+    with pytest.raises(ClosedLoopError, match="lacks 1 file that had been loaded"):
+        desk.send()
+    desk.pull("2026-11-24T05:40")
+    assert sent(desk.send()).wave.dropped == {"unsubscribed": 1}
+
+
 def test_an_older_warehouse_put_back_is_filled_before_anything_is_sent(desk: Desk) -> None:
     desk.put("20261123_unsubscribes.csv", LEFT + b"1;1;1;a@example.com;2026-11-23 05:00:00\n")
     desk.pull("2026-11-23T05:30")
