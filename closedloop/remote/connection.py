@@ -190,6 +190,9 @@ def _algorithms(pins: dict[bytes, str]) -> tuple[str, ...]:
 
 
 def _words(error: BaseException) -> str:
+    if str(error) == "Socket is closed":
+        # The library's own words for a line that the server closed while we were sending.
+        return "closed by the server"
     if isinstance(error, OSError):
         return error.strerror or str(error) or "no answer in time"
     if str(error).startswith("Indecipherable protocol"):
