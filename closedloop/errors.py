@@ -6,10 +6,14 @@
     ├── AlreadyThere        1   a remote name is taken; nothing was overwritten
     ├── NotThere            1   a remote file or folder is missing
     ├── RemoteError        69   the SFTP server can't be reached or refuses
-    │   └── OutcomeUnknown 69   the answer to an act was lost: it may or may not have happened
+    │   ├── OutcomeUnknown 69   the answer to an act was lost: it may or may not have happened
+    │   └── LogInRefused   69   the server does not let us in; never tried again by itself
     ├── WarehouseError     69   the warehouse can't be reached or refuses
     └── TryLater           75   suspended, locked or waiting; the next run may go through
-        └── WarehouseBusy  75   another process holds the warehouse
+        ├── WarehouseBusy  75   another process holds the warehouse
+        ├── Suspended      75   an open error file waits for a person
+        ├── Stopped        75   told to stop, or out of time: ended at a safe point
+        └── StateTrouble   75   the state folder is full, read-only or missing
 
 Anything else that reaches the command line is a bug of ours: traceback, exit 70.
 Every message says what, where, and what to do next, and holds no address and no secret.
@@ -57,6 +61,10 @@ class OutcomeUnknown(RemoteError):
         super().__init__(message, transient=False)
 
 
+class LogInRefused(RemoteError):
+    """The server does not let us in: asking again may lock the account."""
+
+
 class WarehouseError(ClosedLoopError):
     """The warehouse can't be reached or refuses."""
 
@@ -71,3 +79,15 @@ class TryLater(ClosedLoopError):
 
 class WarehouseBusy(TryLater):
     """Another process holds the warehouse."""
+
+
+class Suspended(TryLater):
+    """An open error file waits for a person."""
+
+
+class Stopped(TryLater):
+    """Told to stop, or out of time: the run ended at a safe point, the next one goes on."""
+
+
+class StateTrouble(TryLater):
+    """The state folder is full, read-only or missing."""
