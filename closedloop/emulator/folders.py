@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import asyncssh
 
+from closedloop.emulator import listings
+from closedloop.emulator.answers import Answers
 from closedloop.emulator.config import Account
 from closedloop.emulator.imports import UPLOAD_NAME
 from closedloop.emulator.misbehaviour import REFUSALS, Fault
@@ -17,7 +19,9 @@ from closedloop.emulator.places import Places
 
 Result = TypeVar("Result")
 
-PLAIN_FILE = stat.S_IFREG | 0o644
+
+class _Pretended(Exception):
+    """What was asked for is said to be done."""
 
 
 class Folders(asyncssh.SFTPServer):
@@ -34,6 +38,8 @@ class Folders(asyncssh.SFTPServer):
         self._incoming = places.upload(account).resolve()
         self._taken = places.taken(account)
         self._mischief = mischief
+        self._written: dict[object, Path] = {}
+        Answers(channel, mischief)
 
     async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
         opening = super().open
@@ -41,6 +47,8 @@ class Folders(asyncssh.SFTPServer):
 
         async def act() -> object:
             opened.append(await _awaited(opening(path, pflags, attrs)))
+            if pflags & asyncssh.FXF_WRITE:
+                self._written[opened[0]] = self._local(path)
             return opened[0]
 
         try:
@@ -53,6 +61,7 @@ class Folders(asyncssh.SFTPServer):
     async def close(self, file_obj: object) -> None:
         # The library forgets the file whatever we answer, and closes here what a lost client left open.
         super().close(file_obj)
+        self._take_staged(self._written.pop(file_obj, None))
         if not self.channel.is_closing():
             await self._answer("close", _nothing)
 
@@ -93,17 +102,19 @@ class Folders(asyncssh.SFTPServer):
 
     async def remove(self, path: bytes) -> None:
         remove = super().remove
-        await self._answer("remove", lambda: remove(path))
+        with suppress(_Pretended):
+            await self._answer("remove", lambda: remove(path))
 
     async def rename(self, oldpath: bytes, newpath: bytes) -> None:
-        await self._answer("rename", lambda: self._rename(oldpath, newpath))
+        with suppress(_Pretended):
+            await self._answer("rename", lambda: self._rename(oldpath, newpath))
 
     def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
         fault = self._mischief.fault("opendir")
         if fault:
             # The library asks for the folder's names later, so nothing is done before or after here.
             self._strike_at_once(fault)
-        return self._names(path)
+        return listings.Pages(self._names(path), self._mischief.now.page)
 
     def symlink(self, oldpath: bytes, newpath: bytes) -> None:
         raise asyncssh.SFTPPermissionDenied("No links here")
@@ -131,6 +142,8 @@ class Folders(asyncssh.SFTPServer):
         self._strike_at_once(fault)
 
     def _strike_at_once(self, fault: Fault) -> None:
+        if fault.do == "pretend":
+            raise _Pretended
         if fault.do in REFUSALS:
             raise asyncssh.SFTPError(REFUSALS[fault.do], "No")
         if not self.channel.is_closing():
@@ -150,7 +163,8 @@ class Folders(asyncssh.SFTPServer):
         is_file = stat.S_ISREG(attributes.permissions or 0)
         if is_file and asked.lie_in in (where, "everywhere"):
             attributes.size = max(0, (attributes.size or 0) + asked.size_off)
-            attributes.mtime = (attributes.mtime or 0) + asked.time_off
+            # The protocol has 32 bits for it: before 1970 is told as after 2038.
+            attributes.mtime = ((attributes.mtime or 0) + asked.time_off) % 2**32
         return attributes
 
     async def _names(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
@@ -159,19 +173,21 @@ class Folders(asyncssh.SFTPServer):
             await self._strike(fault)
         folder = Path(os.fsdecode(self.map_path(path)))
         for name in (".", ".."):
-            yield _name(name, asyncssh.SFTPAttrs.from_local(folder.stat()))
-        for name, attributes in _inside(folder):
-            yield _name(name, self._as_told(attributes, "listing"))
+            yield listings.entry(name, asyncssh.SFTPAttrs.from_local(folder.stat()))
+        is_bare = self._mischief.now.bare_names
+        for name, attributes in listings.inside(folder):
+            told = asyncssh.SFTPAttrs() if is_bare else self._as_told(attributes, "listing")
+            yield listings.entry(name, told)
         changed = int(folder.stat().st_mtime)
         described = asyncssh.SFTPAttrs(
-            size=100, permissions=PLAIN_FILE, atime=changed, mtime=changed
+            size=100, permissions=listings.PLAIN_FILE, atime=changed, mtime=changed
         )
-        for name in self._made_up(path):
-            yield _name(name, described)
+        for made_up in self._made_up(path):
+            yield listings.entry(made_up, described)
         if fault:
             await self._strike(fault)
 
-    def _made_up(self, path: bytes) -> Iterator[str]:
+    def _made_up(self, path: bytes) -> Iterator[str | bytes]:
         asked = self._mischief.now
         for ghost in asked.ghosts:
             parent, _, name = ghost.rpartition("/")
@@ -179,6 +195,16 @@ class Folders(asyncssh.SFTPServer):
                 yield name
         for number in range(asked.names):
             yield f"filler_{number:06}.csv"
+        if asked.odd_names:
+            yield from listings.ODD_NAMES
+
+    def _take_staged(self, path: Path | None) -> None:
+        """Take in a file that was written under a temporary name, where that is asked for."""
+        if path is None or not self._mischief.now.import_staged:
+            return
+        name = path.name.removesuffix(".part")
+        if path.parent == self._incoming and UPLOAD_NAME.fullmatch(name) and path.exists():
+            path.replace(self._taken / name)
 
     def _rename(self, oldpath: bytes, newpath: bytes) -> None:
         old, new = self._local(oldpath), self._local(newpath)
@@ -187,7 +213,7 @@ class Folders(asyncssh.SFTPServer):
         elif self._mischief.now.overwrite:
             old.replace(new)
         else:
-            _rename_file(old, new)
+            _rename_file(old, new, leave=self._mischief.now.rename_copies)
         if (
             self._mischief.now.import_at_once
             and new.parent == self._incoming
@@ -199,26 +225,14 @@ class Folders(asyncssh.SFTPServer):
         return Path(os.fsdecode(self.map_path(path)))
 
 
-def _rename_file(old: Path, new: Path) -> None:
+def _rename_file(old: Path, new: Path, *, leave: bool) -> None:
     """Rename a file, never over an existing one, even if that one appears at this very moment."""
     try:
         os.link(old, new, follow_symlinks=False)
     except FileExistsError as error:
         raise asyncssh.SFTPFileAlreadyExists("File already exists") from error
-    old.unlink()
-
-
-def _inside(folder: Path) -> Iterator[tuple[str, asyncssh.SFTPAttrs]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            # What goes away meanwhile is not listed.
-            with suppress(FileNotFoundError):
-                yield entry.name, asyncssh.SFTPAttrs.from_local(entry.stat(follow_symlinks=False))
-
-
-def _name(name: str, attributes: asyncssh.SFTPAttrs) -> asyncssh.SFTPName:
-    # The long name is for people; left to itself the library spends most of a listing on it.
-    return asyncssh.SFTPName(os.fsencode(name), os.fsencode(name), attributes)
+    if not leave:
+        old.unlink()
 
 
 def _nothing() -> None:

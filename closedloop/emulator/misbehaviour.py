@@ -29,15 +29,15 @@ REFUSALS = {
     "connection_lost": 7,
     "op_unsupported": 8,
 }
-DEEDS = ("cut", "stall", *REFUSALS)
+DEEDS = ("cut", "stall", "pretend", *REFUSALS)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What becomes of one request, counted from the moment this was asked for.
 
-    `do` cuts the connection, stalls without closing it, or refuses with a status; `when` says whether the server
-    has done what it was asked for by then. It strikes the `nth` request of its kind (0: each of them), or the `read` or
+    `do` cuts the connection, stalls without closing it, refuses with a status, or pretends: says yes and does
+    nothing; `when` says whether the server has done what it was asked for by then. It strikes the `nth` request of its kind (0: each of them), or the `read` or
     `write` that moves the `byte`-th byte.
     """
 
@@ -59,6 +59,10 @@ class Fault:
             raise ProjectError("misbehave.faults: do: a 'connect' can be 'cut' or 'stall' only")
         if self.request == "opendir" and self.do == "stall":
             raise ProjectError("misbehave.faults: do: 'opendir' can't stall here; stall 'readdir'")
+        if self.do == "pretend" and self.request not in ("rename", "remove"):
+            raise ProjectError(
+                "misbehave.faults: do: a 'rename' or a 'remove' can be pretended only"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,16 @@ class Misbehaviour:
     lie_in: str = "everywhere"  # everywhere | listing | stat
     ghosts: tuple[str, ...] = ()  # paths that are listed, and not there
     names: int = 0  # each folder lists so many further files, which are not there
+    odd_names: bool = False  # and some with names that no file should have
+    bare_names: bool = False  # a listing tells names, and nothing of size, time and kind
+    page: int = 0  # so many names an answer
     overwrite: bool = False  # a rename replaces what bears the name
+    rename_copies: bool = False  # a rename leaves the old name as well
     import_at_once: bool = False  # a subscriber file is gone the moment it has its name
+    import_staged: bool = False  # and one under a temporary name the moment it is closed
+    answers: int = 0  # then it hangs up, on each connection
+    out_of_order: bool = False  # answers overtake each other
+    sessions: int = 0  # so many connections at once; it hangs up on further ones
     noise_lines: int = 0  # said before the server names its protocol
     rekey_bytes: int = 0  # new session keys after so many bytes
     new_host_key: bool = False  # from the next connection on

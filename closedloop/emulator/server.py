@@ -128,7 +128,8 @@ class Server:
         """Greet whoever connected, as badly as asked for, and let SSH take over."""
         asked, fault = self._mischief.now, self._mischief.fault("connect")
         try:
-            if await self._is_greeted(connected, asked) and fault is None:
+            is_full = 0 < asked.sessions <= len(self._inside)
+            if not is_full and await self._is_greeted(connected, asked) and fault is None:
                 # The library reports here each way in which a client may fail before it is inside.
                 with suppress(OSError, asyncssh.Error):
                     await asyncssh.run_server(connected, options=options, **_changed(asked))

@@ -171,6 +171,9 @@ def test_a_rename_may_replace_a_file_where_that_is_asked_for(
         pytest.param(
             {"faults": [{"request": "opendir", "do": "stall"}]}, "stall 'readdir'", id="no stall"
         ),
+        pytest.param(
+            {"faults": [{"request": "stat", "do": "pretend"}]}, "can be pretended", id="no pretence"
+        ),
     ],
 )
 def test_a_wrong_wish_is_refused_with_the_right_word(given: dict[str, object], words: str) -> None:
