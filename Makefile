@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
+FIRST  ?= 1
+SEEDS  ?= 1000
 
-.PHONY: demo test lint check fix cover build bench clean help
+.PHONY: demo test lint check fix cover fuzz build bench clean help
 
 help:
 	@echo "make demo    set up and watch three weeks of newsletters against the embedded platform"
@@ -12,6 +14,7 @@ help:
 	@echo "make check   format, lint, types, tests"
 	@echo "make fix     let the tools mend what they can"
 	@echo "make cover   tests with branch coverage"
+	@echo "make fuzz    a million odd files through reader, check and load; SEEDS=2 FIRST=17 for a part"
 	@echo "make build   the wheel"
 	@echo "make bench   measure, beside what a user would pick instead"
 
@@ -44,6 +47,9 @@ fix: $(READY)
 
 cover: $(READY)
 	@$(BIN)/pytest -n auto --cov --cov-report=term
+
+fuzz: $(READY)
+	@POLARS_MAX_THREADS=1 FUZZ_FIRST=$(FIRST) FUZZ_SEEDS=$(SEEDS) nice -n 15 $(BIN)/pytest -n 2 tests/core/test_parse_fuzz.py
 
 build: $(READY)
 	@$(BIN)/python -m build
