@@ -24,21 +24,20 @@ Exit codes:
   2   the command line or a project file is wrong; nothing was touched
   69  the server or the warehouse can't be reached
   70  a bug of ours, with a traceback
-  75  locked or waiting: try later
+  75  suspended, locked, stopped, out of time, or the state folder is in trouble: try later
+  130 stopped by Ctrl-C
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Tells the time in UTC; a clock with a `start` began there when it was made."""
+    """Tells the time in UTC. It is set once and then only goes on, whatever becomes of the machine's clock."""
 
-    start: datetime | None = None
+    start: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.monotonic)
 
     def now(self) -> datetime:
         """Return the time, aware, in UTC."""
-        if self.start is None:
-            return datetime.now(UTC)
         return self.start.astimezone(UTC) + timedelta(seconds=time.monotonic() - self.began)
 
 
@@ -148,7 +147,7 @@ def cli(ctx: click.Context, root: Path, start: datetime | None, *, verbose: int)
     What cron starts:                              closedloop run pull_responses
     """
     _log(verbose)
-    ctx.obj = Setting(root.absolute(), Clock(start), talkative=verbose > 0)
+    ctx.obj = Setting(root.absolute(), Clock(start) if start else Clock(), talkative=verbose > 0)
 
 
 def _log(verbose: int) -> None:

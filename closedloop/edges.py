@@ -8,17 +8,39 @@ from functools import partial
 from closedloop.errors import ProjectError
 from closedloop.flows.ports import Ports
 from closedloop.ledger import Ledger
+from closedloop.locks import Patience
 from closedloop.model.job import PullJob, SendJob
 from closedloop.project import Project
 from closedloop.remote.base import Progress
 from closedloop.selection import database_path, selected
 from closedloop.state import StateFolder
+from closedloop.stopping import NEVER, Stopping, listening
 from closedloop.warehouse.base import Warehouse
 
 
 @contextmanager
+def working(project: Project, job: SendJob | PullJob, *, shown: bool) -> Iterator[Ports]:
+    """Give a job its edges, for it alone; a signal, or the end of its time, ends it at the next safe point."""
+    from closedloop.console import watching
+    from closedloop.flows.runner import alone
+
+    stopping = Stopping()
+    patience = Patience(project.settings.warehouse.lock_wait_seconds, stopping.sleep)
+    with (
+        listening(stopping, job.name, job.deadline_minutes),
+        alone(job, StateFolder(project.state), patience),
+        watching(shown=shown) as watch,
+        ports(project, job, watch, stopping) as given,
+    ):
+        yield given
+
+
+@contextmanager
 def ports(
-    project: Project, job: SendJob | PullJob, watch: Callable[[str], Progress]
+    project: Project,
+    job: SendJob | PullJob,
+    watch: Callable[[str], Progress],
+    stopping: Stopping = NEVER,
 ) -> Iterator[Ports]:
     """Give a job its edges; nothing is connected before it is used, everything is closed at the end."""
     from closedloop.remote.sftp import open_remote
@@ -38,8 +60,24 @@ def ports(
             responses=project.responses(),
             blocklist=project.blocklist() if isinstance(job, SendJob) else [],
             rows=partial(selected, root=project.root, warehouse=stored),
-            watch=watch,
+            watch=_safe_points(watch, stopping),
         )
+
+
+def _safe_points(watch: Callable[[str], Progress], stopping: Stopping) -> Callable[[str], Progress]:
+    """Let whatever tells of its progress end there, if the run is to end."""
+
+    def watched(title: str) -> Progress:
+        stopping.check()
+        progress = watch(title)
+
+        def advance(done: int, whole: int) -> None:
+            stopping.check()
+            progress(done, whole)
+
+        return advance
+
+    return watched
 
 
 def warehouse(project: Project) -> Warehouse:

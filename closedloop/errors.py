@@ -13,6 +13,7 @@
         ├── WarehouseBusy  75   another process holds the warehouse
         ├── Suspended      75   an open error file waits for a person
         ├── Stopped        75   told to stop, or out of time: ended at a safe point
+        │   └── Interrupted 130 stopped by Ctrl-C
         └── StateTrouble   75   the state folder is full, read-only or missing
 
 Anything else that reaches the command line is a bug of ours: traceback, exit 70.
@@ -87,6 +88,12 @@ class Suspended(TryLater):
 
 class Stopped(TryLater):
     """Told to stop, or out of time: the run ended at a safe point, the next one goes on."""
+
+
+class Interrupted(Stopped):
+    """Stopped by Ctrl-C."""
+
+    exit_code = 130
 
 
 class StateTrouble(TryLater):

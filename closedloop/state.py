@@ -92,6 +92,10 @@ class StateFolder:
         """Return the file whose lock says that `name` is being worked on."""
         return self._folder("locks") / f"{name}.lock"
 
+    def client_lock(self, client: str, kind: str) -> Path:
+        """Return the file whose lock says that a job of a kind works for a client."""
+        return self._folder("locks", client) / f"{kind}.lock"
+
     @property
     def ledger(self) -> Path:
         """Where the ledger lies."""

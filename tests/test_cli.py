@@ -11,14 +11,15 @@ import duckdb
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from filelock import FileLock
 
 from closedloop import errors
 from closedloop.cli import EXIT_CODES, cli, outcome
 from closedloop.core import answers
+from closedloop.flows.runner import alone
 from closedloop.model.settings import Client
 from closedloop.project import load_project
 from closedloop.scaffold import client_section, write_project
+from closedloop.state import StateFolder
 
 REPOSITORY = Path(__file__).parents[1]
 NOW = "2026-11-20T13:00+01:00"
@@ -168,13 +169,14 @@ def test_a_wrong_command_line_exits_with_2_and_touches_nothing(
 
 
 def test_a_run_waits_for_nobody_who_holds_its_lock(shop: Path, closedloop: Run) -> None:
-    lock = shop / "var" / "locks" / "de.pull_responses.lock"
-    lock.parent.mkdir(parents=True)
-    with FileLock(lock):
+    project = load_project(shop)
+    with alone(project.job("pull_responses"), StateFolder(project.state)):
         ended = closedloop("--project", shop, "run", "pull_responses")
     assert ended.code == 75
-    assert ended.err == (
-        "closedloop: pull_responses: another run of this job is under way; nothing was done\n"
+    assert re.fullmatch(
+        r"closedloop: pull_responses: another run of this job is under way "
+        r"\(pull_responses, process \d+, since [-\d]+ [:\d]+ UTC\); nothing was done\n",
+        ended.err,
     )
 
 

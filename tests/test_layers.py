@@ -15,10 +15,22 @@ MAY_IMPORT = {
     "warehouse": {"model", "errors"},
     "ledger": {"model", "errors"},
     "state": {"model", "errors"},
+    "locks": {"errors"},
+    "stopping": {"errors"},
     "spool": {"state", "errors"},
     # A selection's CSV is read as exactly as a delivered file, so it needs both the reader and the databases.
     "selection": {"core", "model", "errors", "warehouse"},
-    "flows": {"core", "model", "errors", "remote", "warehouse", "ledger", "state", "spool"},
+    "flows": {
+        "core",
+        "model",
+        "errors",
+        "remote",
+        "warehouse",
+        "ledger",
+        "state",
+        "spool",
+        "locks",
+    },
     "emulator": {"errors"},
 }
 

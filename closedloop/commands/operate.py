@@ -50,22 +50,17 @@ def run(
     closedloop run pull_responses                      what cron does
     closedloop run pull_responses --date 2026-11-20    a day again, by hand
     """
-    from closedloop.console import show_report, watching
+    from closedloop.console import show_report
     from closedloop.core.report import as_json as to_json
     from closedloop.core.report import repeats, troubles
-    from closedloop.edges import ports
-    from closedloop.flows.runner import Wish, alone, carry_out
-    from closedloop.state import StateFolder
+    from closedloop.edges import working
+    from closedloop.flows.runner import Wish, carry_out
 
     project = setting.project()
     chosen = project.job(job)
     wish = Wish(day.date() if day else None, dry_run=dry_run, again=again, test=test)
     _refuse_what_does_not_fit(wish, chosen)
-    with (
-        alone(chosen, StateFolder(project.state).lock(f"{chosen.client}.{chosen.name}")),
-        watching(shown=sys.stderr.isatty() and not as_json) as watch,
-        ports(project, chosen, watch) as given,
-    ):
+    with working(project, chosen, shown=sys.stderr.isatty() and not as_json) as given:
         last = given.ledger.last_run(job)
         report = carry_out(chosen, project, given, wish, setting.now)
     if as_json:

@@ -27,12 +27,9 @@ def restart(setting: Setting, job: str, *, assume_sent: bool, resend: bool) -> N
     closedloop restart send_newsletter --assume-sent    people were mailed
     closedloop restart send_newsletter --resend         nobody was mailed
     """
-    from closedloop.console import watching
-    from closedloop.edges import ports
+    from closedloop.edges import working
     from closedloop.flows import restart as flow
-    from closedloop.flows.runner import alone
     from closedloop.model.job import SendJob
-    from closedloop.state import StateFolder
 
     if assume_sent and resend:
         raise ProjectError(
@@ -42,11 +39,7 @@ def restart(setting: Setting, job: str, *, assume_sent: bool, resend: bool) -> N
     chosen = project.job(job)
     if not isinstance(chosen, SendJob):
         raise ProjectError(f"{job} is a pull job: its next run goes on by itself")
-    with (
-        alone(chosen, StateFolder(project.state).lock(f"{chosen.client}.{chosen.name}")),
-        watching(shown=False) as watch,
-        ports(project, chosen, watch) as given,
-    ):
+    with working(project, chosen, shown=False) as given:
         wave = flow.unknown_wave(chosen, given)
         if assume_sent:
             flow.assume_sent(wave, given, setting.now())

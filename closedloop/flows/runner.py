@@ -5,20 +5,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Protocol
 
-from filelock import FileLock, Timeout
-
 from closedloop.core.report import as_json
-from closedloop.errors import ClosedLoopError, TryLater
+from closedloop.errors import ClosedLoopError
 from closedloop.flows.ports import Ports
 from closedloop.flows.pull import NOT_LOADED, foresee, pull, reload
 from closedloop.flows.send import Layouts, rehearse, send, send_test
 from closedloop.ledger import Run
+from closedloop.locks import AT_ONCE, Patience, held
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.model.table import Schema
+from closedloop.state import StateFolder
 
 Came = tuple[PullResult | SendResult, list[str]]
 
@@ -64,15 +63,21 @@ def carry_out(
 
 
 @contextmanager
-def alone(job: SendJob | PullJob, lock: Path) -> Iterator[None]:
-    """Hold the job's lock, which the kernel releases when the process dies; `TryLater` if another run holds it."""
-    try:
-        with FileLock(lock, timeout=0, mode=0o600):
-            yield
-    except Timeout:
-        raise TryLater(
-            f"{job.name}: another run of this job is under way; nothing was done"
-        ) from None
+def alone(
+    job: SendJob | PullJob, state: StateFolder, patience: Patience = AT_ONCE
+) -> Iterator[None]:
+    """Hold the locks of a run: the job's own, and the one that all sends, or all pulls, of its client share.
+
+    Two sends of a client at once could mail one source mailing twice, or publish their names in the wrong order; two pulls
+    could fetch one file into one place. Raises `TryLater` at once where another run of this job is under way, and when the
+    patience is over where it is another job's.
+    """
+    rival = f"another {job.kind} job of the client '{job.client}'"
+    with (
+        held(state.lock(f"{job.client}.{job.name}"), job.name, "another run of this job"),
+        held(state.client_lock(job.client, job.kind), job.name, rival, patience),
+    ):
+        yield
 
 
 def _come_of(job: SendJob | PullJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -> Came:

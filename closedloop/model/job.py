@@ -47,14 +47,22 @@ class ProductData(Selection):
     schema_name: str = Field(alias="schema")
 
 
+USUAL_DEADLINE_MINUTES = 120.0
+"""A pull of ten million rows, or a send to a million, is done in less on a small server and a slow line."""
+
+
 class SendJob(Strict):
-    """Select recipients and send them one mailing: one wave for each slot of the schedule."""
+    """Select recipients and send them one mailing: one wave for each slot of the schedule.
+
+    A run that is not done after `deadline_minutes` ends at its next safe point.
+    """
 
     name: str
     kind: Literal["send"]
     client: str
     description: str = ""
     schedule: str | None = None
+    deadline_minutes: float = Field(default=USUAL_DEADLINE_MINUTES, gt=0)
     source_mailing: int = Field(gt=0, lt=2**63)
     schema_name: str = Field(alias="schema", default="subscribers")
     consent: str = Field(min_length=1)
@@ -67,7 +75,8 @@ class PullJob(Strict):
     """Fetch, check and load every new response file.
 
     A file fails as a whole when none of its rows is right, or more than `reject_floor` and more than the share `reject_limit` of its
-    rows are rejected. Today's delivery is missed from `expected_by` (client's local time) on.
+    rows are rejected. Today's delivery is missed from `expected_by` (client's local time) on. A run that is not done after
+    `deadline_minutes` ends at its next safe point.
     """
 
     name: str
@@ -75,6 +84,7 @@ class PullJob(Strict):
     client: str
     description: str = ""
     schedule: str | None = None
+    deadline_minutes: float = Field(default=USUAL_DEADLINE_MINUTES, gt=0)
     schemas: tuple[str, ...] = Field(default=RESPONSE_SCHEMAS, min_length=1)
     reject_limit: float = Field(default=0.05, ge=0, le=1)
     reject_floor: int = Field(default=20, ge=0)

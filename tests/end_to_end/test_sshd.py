@@ -10,7 +10,10 @@ from typing import Any, Protocol
 
 import pytest
 
+from closedloop.flows.runner import alone
 from closedloop.model.settings import Client
+from closedloop.project import load_project
+from closedloop.state import StateFolder
 
 LEFT = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 
@@ -149,10 +152,8 @@ def test_a_missing_folder_on_the_server_ends_with_1(made: Shop, server: Client) 
 
 
 def test_a_run_that_is_under_way_makes_the_second_wait(made: Shop) -> None:
-    from filelock import FileLock
-
-    (made.root / "var" / "locks").mkdir(parents=True)
-    with FileLock(made.root / "var" / "locks" / "de.send_newsletter.lock"):
+    project = load_project(made.root)
+    with alone(project.job("send_newsletter"), StateFolder(project.state)):
         done = made.do("run", "send_newsletter")
     assert done.returncode == 75
     assert "another run of this job is under way" in done.stderr
