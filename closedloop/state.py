@@ -261,7 +261,10 @@ class QuarantineFile:
     def write(self, rejected: Iterable[tuple[int, str, str, str]]) -> None:
         """Add rejected rows, one for each reason."""
         with speaking(self._path), self._appending() as stream:
-            out = csv.writer(stream, delimiter=";", lineterminator="\n")
+            # All text is quoted: a bare carriage return would end the row for whoever reads it.
+            out = csv.writer(
+                stream, delimiter=";", lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+            )
             for row in rejected:
                 if not self._rows:
                     out.writerow(self.HEAD)

@@ -166,7 +166,8 @@ def test_rejected_rows_lie_in_a_file_that_spreadsheets_open(tmp_path: Path) -> N
         quarantine.write([(7, "", "too few fields", "Jürgen")])
         assert quarantine.keep() == path
     assert path.read_text() == (
-        'line;column;rule;raw\n2;link_id;not a whole number;"x;""y"""\n7;;too few fields;Jürgen\n'
+        '"line";"column";"rule";"raw"\n2;"link_id";"not a whole number";"x;""y"""\n'
+        '7;"";"too few fields";"Jürgen"\n'
     )
     assert mode(path) == 0o600
 

@@ -264,3 +264,12 @@ def test_every_record_is_accepted_rejected_blank_or_header(
         20,
         1,
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["2021-03-2802:30:00", "2021-03-28  02:30:00", "0001-01-01 00: 00:00"]
+)
+def test_a_text_that_is_no_time_is_said_to_break_nothing_else(
+    schema: MakeSchema, text: str
+) -> None:
+    assert rules(value(text, schema, type="timestamp")) == [f"not a timestamp like {STAMP}"]
