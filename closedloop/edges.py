@@ -9,6 +9,7 @@ from closedloop.errors import ProjectError
 from closedloop.flows.ports import Ports
 from closedloop.ledger import Ledger
 from closedloop.locks import Patience
+from closedloop.mail.base import Mailer, NoMailer
 from closedloop.model.job import PullJob, SendJob
 from closedloop.project import Project
 from closedloop.remote.base import Progress
@@ -78,6 +79,16 @@ def _safe_points(watch: Callable[[str], Progress], stopping: Stopping) -> Callab
         return advance
 
     return watched
+
+
+def mailer(project: Project) -> Mailer:
+    """Return who brings letters to the operators; without [mail] nobody does."""
+    settings = project.settings.mail
+    if settings is None:
+        return NoMailer()
+    from closedloop.mail.mailer import SpooledMailer
+
+    return SpooledMailer(settings, project.root, StateFolder(project.state), os.environ)
 
 
 def warehouse(project: Project) -> Warehouse:

@@ -19,6 +19,10 @@ RESPONSE_SCHEMAS = (
 """The eight files of a delivery (spec/optimizely.md, section 3)."""
 
 
+MailWhen = Literal["always", "change", "trouble"]
+"""After which runs a job mails: all that did something, those out of the ordinary, those that a person must act on."""
+
+
 class Selection(Strict):
     """Where rows come from: a query, or a file.
 
@@ -63,6 +67,7 @@ class SendJob(Strict):
     description: str = ""
     schedule: str | None = None
     deadline_minutes: float = Field(default=USUAL_DEADLINE_MINUTES, gt=0)
+    mail: MailWhen = "always"
     source_mailing: int = Field(gt=0, lt=2**63)
     schema_name: str = Field(alias="schema", default="subscribers")
     consent: str = Field(min_length=1)
@@ -85,6 +90,7 @@ class PullJob(Strict):
     description: str = ""
     schedule: str | None = None
     deadline_minutes: float = Field(default=USUAL_DEADLINE_MINUTES, gt=0)
+    mail: MailWhen = "always"
     schemas: tuple[str, ...] = Field(default=RESPONSE_SCHEMAS, min_length=1)
     reject_limit: float = Field(default=0.05, ge=0, le=1)
     reject_floor: int = Field(default=20, ge=0)

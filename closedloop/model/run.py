@@ -45,16 +45,33 @@ class MissingFile:
 
 
 @dataclass(frozen=True, slots=True)
+class MailingFigures:
+    """One mailing as the warehouse knows it after a pull; `started_at` is UTC."""
+
+    mailing_id: int
+    started_at: datetime
+    recipients: int
+    bounced: int
+
+    @property
+    def bounce_share(self) -> float:
+        """The share of its recipients that bounced so far."""
+        return self.bounced / self.recipients if self.recipients else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class PullResult:
     """The files of one pull, in the order they were taken in.
 
-    `halts` are the error files in which the platform says that it imports nothing more of this client.
+    `halts` are the error files in which the platform says that it imports nothing more of this client. `mailings`
+    are those of the last weeks, the latest first, where something was loaded.
     """
 
     files: tuple[FileOutcome, ...] = ()
     missing: tuple[MissingFile, ...] = ()
     ignored: int = 0
     halts: tuple[str, ...] = ()
+    mailings: tuple[MailingFigures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

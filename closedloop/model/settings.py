@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from closedloop.model.mail import Mail
 from closedloop.model.strict import Strict
 
 
@@ -84,14 +85,6 @@ class WarehouseSettings(Strict):
 
     url: str = "duckdb:///var/warehouse.duckdb"
     lock_wait_seconds: float = Field(default=60, ge=0)
-
-
-class Mail(Strict):
-    """Where reports go."""
-
-    url: str
-    sender: str = Field(alias="from")
-    to: tuple[str, ...]
 
 
 class Suppression(Strict):

@@ -1,0 +1,203 @@
+"""The letters' words in German, by the program's English."""
+
+NOUNS = {
+    "file": ("Datei", "Dateien"),
+    "row": ("Zeile", "Zeilen"),
+    "recipient": ("Empfänger", "Empfänger"),
+    "day": ("Tag", "Tage"),
+    "hour": ("Stunde", "Stunden"),
+    "minute": ("Minute", "Minuten"),
+}
+
+WORDS = {
+    # verdicts
+    "All well": "Alles in Ordnung",
+    "Please look": "Bitte ansehen",
+    "Please act": "Bitte handeln",
+    "On its way": "Unterwegs",
+    "Suspended": "Angehalten",
+    "Recovered": "Läuft wieder",
+    # subjects and figures
+    "{n} rejected": "{n} abgewiesen",
+    "{n} failed": "{n} gescheitert",
+    "{n} missing": "{n} fehlen",
+    "{n} dropped": "{n} ausgelassen",
+    "{first} to {last}": "{first} bis {last}",
+    "the platform's import has halted": "der Import der Plattform steht",
+    "nobody to mail, nothing was sent": "niemand anzuschreiben, nichts versandt",
+    "TEST, ": "TEST, ",
+    "SUSPENDED": "ANGEHALTEN",
+    "recovered": "läuft wieder",
+    "see restart": "siehe restart",
+    "goes on": "läuft wieder",
+    "suspended": "angehalten",
+    "files taken in": "Dateien geladen",
+    "rows loaded": "Zeilen geladen",
+    "rejected": "abgewiesen",
+    "files missing": "Dateien fehlen",
+    "failed": "gescheitert",
+    "selected": "ausgewählt",
+    "dropped": "ausgelassen",
+    "written": "geschrieben",
+    "at this stage": "bei diesem Schritt",
+    "recipients": "Empfänger",
+    "files": "Dateien",
+    # sections and heads of tables
+    "What to do": "Was zu tun ist",
+    "What happened": "Was geschehen ist",
+    "The error was": "Der Fehler war",
+    "Not as usual": "Anders als sonst",
+    "Deliveries": "Lieferungen",
+    "Files": "Dateien",
+    "Rejected rows by rule": "Abgewiesene Zeilen nach Regel",
+    "Latest mailings": "Letzte Mailings",
+    "Recipients": "Empfänger",
+    "The wave": "Die Welle",
+    "The latest waves of this job": "Die letzten Wellen dieses Jobs",
+    "Details": "Einzelheiten",
+    "Notes": "Hinweise",
+    "Day": "Tag",
+    "here / expected": "da / erwartet",
+    "Missing": "Es fehlen",
+    "File": "Datei",
+    "Rows": "Zeilen",
+    "of the usual": "vom Üblichen",
+    "Rule": "Regel",
+    "Mailing": "Mailing",
+    "Started": "Beginn",
+    "bounced so far": "Bounces bisher",
+    "Wave": "Welle",
+    "Source mailing": "Quellmailing",
+    "Slot": "Termin",
+    "Published": "Übergeben",
+    "The platform's error file": "Fehlerdatei der Plattform",
+    "Done": "Erledigt",
+    "Left": "Noch offen",
+    # what to do
+    "Nothing. All jobs at a glance:": "Nichts. Alle Jobs auf einen Blick:",
+    "Nothing now. Whether the wave was seen in the response data:": (
+        "Jetzt nichts. Ob die Welle in den Response-Daten gesehen wurde:"
+    ),
+    "{name} was refused: {why}": "{name} wurde nicht angenommen: {why}",
+    "To see the rejected rows and take in corrected ones:": (
+        "Um die abgewiesenen Zeilen zu sehen und berichtigte zu laden:"
+    ),
+    "Ask the platform for the missing files; what is missing now:": (
+        "Die fehlenden Dateien bei der Plattform anfordern; was jetzt fehlt:"
+    ),
+    "The platform left {name}: it imports nothing more of this client until its support has cleared that. Ask it "
+    "whether the wave was mailed, then:": (
+        "Die Plattform hat {name} abgelegt: Sie importiert für diesen Mandanten nichts mehr, bis ihr Support das geklärt "
+        "hat. Dort fragen, ob die Welle versandt wurde, danach:"
+    ),
+    "Look at the job's selection; who would be mailed, who not and why:": (
+        "Die Selektion des Jobs prüfen; wer angeschrieben würde, wer nicht und warum:"
+    ),
+    "To see first what a restart would do:": "Um vorher zu sehen, was ein Neustart täte:",
+    # sentences
+    "This wave has {n} recipients, usually there are {usual}.": (
+        "Diese Welle hat {n} Empfänger, üblich sind {usual}."
+    ),
+    "{schema} of {day}: {rows}, usually {usual} on this weekday": (
+        "{schema} vom {day}: {rows}, an diesem Wochentag sonst {usual}"
+    ),
+    "Mailing {id} of {day}: {share} bounced, usually {usual}": (
+        "Mailing {id} vom {day}: {share} Bounces, sonst {usual}"
+    ),
+    "{name} could not be fetched, the next run tries again: {why}": (
+        "{name} war nicht abrufbar, der nächste Lauf versucht es wieder: {why}"
+    ),
+    "left alone in the folder: {n}": "im Ordner nicht beachtet: {n}",
+    "and {n} more": "und {n} weitere",
+    "all files": "alle Dateien",
+    "{days} left": "noch {days}",
+    "today is the last day": "heute ist der letzte Tag",
+    "Run {run}, {time}, {seconds} s": "Lauf {run}, {time}, {seconds} s",
+    "Error file {name}, run {run}, {time}": "Fehlerdatei {name}, Lauf {run}, {time}",
+    "Suspended on {since}, for {lasted}.": "Angehalten am {since}, Dauer: {lasted}.",
+    # suspension
+    "failed at the stage '{stage}'": "gescheitert beim Schritt „{stage}“",
+    "a bug of closedloop": "ein Fehler in closedloop selbst",
+    "files refused": "Dateien nicht angenommen",
+    "log-in refused": "Anmeldung abgelehnt",
+    "rename outcome unknown": "Ausgang der Umbenennung unbekannt",
+    "a wave that the ledger does not know": "eine Welle, die das Ledger nicht kennt",
+    "Nothing rests: the next run tries again.": "Nichts ruht: Der nächste Lauf versucht es wieder.",
+    "Only the files named below rest; all others are taken in as ever.": (
+        "Nur die unten genannten Dateien ruhen; alle anderen werden geladen wie immer."
+    ),
+    "The job {job} rests until this is resolved.": "Der Job {job} ruht, bis das gelöst ist.",
+    "All sends of the client {client} rest until this is resolved.": (
+        "Alle Aussendungen des Mandanten {client} ruhen, bis das gelöst ist."
+    ),
+    "All jobs of the client {client} rest until this is resolved, so that the account is not locked.": (
+        "Alle Jobs des Mandanten {client} ruhen, bis das gelöst ist, damit das Konto nicht gesperrt wird."
+    ),
+    "It was tried again, and went well.": "Es wurde wiederholt und ging gut.",
+    "A person said that the wave was sent (--assume-sent).": (
+        "Jemand hat festgestellt, dass die Welle versandt wurde (--assume-sent)."
+    ),
+    "A person said that the wave was not sent (--resend): it is sent anew.": (
+        "Jemand hat festgestellt, dass die Welle nicht versandt wurde (--resend): Sie geht neu hinaus."
+    ),
+    "The cause is gone by itself.": "Die Ursache ist von selbst verschwunden.",
+    # what became of a file, how far a wave came, the stages
+    "loaded": "geladen",
+    "restated": "ersetzt",
+    "reloaded": "neu geladen",
+    "still being written": "wird noch geschrieben",
+    "refused": "nicht angenommen",
+    "unreachable": "nicht abrufbar",
+    "built": "erstellt",
+    "staged": "hochgeladen",
+    "publishing": "wird übergeben",
+    "published": "übergeben",
+    "confirmed": "bestätigt",
+    "unknown": "unbekannt",
+    "settle": "Klären",
+    "select": "Auswählen",
+    "write": "Schreiben",
+    "stage": "Hochladen",
+    "publish": "Übergeben",
+    "list": "Auflisten",
+    "fetch": "Abholen",
+    "check": "Prüfen",
+    "load": "Laden",
+    "archive": "Archivieren",
+    # reasons for which nobody is mailed
+    "duplicate": "doppelt",
+    "unsubscribed": "abgemeldet",
+    "bounced": "zu viele Bounces",
+    "blocklisted": "auf der Sperrliste",
+    "forgotten": "gelöscht auf Wunsch",
+    "no consent": "keine Einwilligung",
+    "missing address": "Adresse fehlt",
+    "invalid address": "Adresse ungültig",
+    # rules
+    "missing": "fehlt",
+    "not a whole number": "keine ganze Zahl",
+    "not a whole number of 64 bits": "keine ganze Zahl mit 64 Bit",
+    "outside int64": "Zahl zu groß",
+    "a local time that the clocks skip": "Ortszeit, die es nicht gab",
+    "outside the years 1 to 9999": "außerhalb der Jahre 1 bis 9999",
+    "holds a NUL or control character": "enthält ein Steuerzeichen",
+    "holds a control character or line break": "enthält ein Steuerzeichen oder einen Zeilenumbruch",
+    "holds fractions of a second": "enthält Bruchteile einer Sekunde",
+    "not a number": "keine Zahl",
+    "not an e-mail address": "keine E-Mail-Adresse",
+    "finished before it started": "Ende vor dem Beginn",
+    "delivery status does not fit the sending status": "Zustellstatus passt nicht zum Versandstatus",
+    "text after a closing quote": "Text nach schließendem Anführungszeichen",
+    "bare carriage return": "einzelner Wagenrücklauf",
+    "quote not closed": "Anführungszeichen nicht geschlossen",
+    "not UTF-8": "kein UTF-8",
+}
+
+PATTERNS = {
+    "longer than (.+) characters": "länger als {} Zeichen",
+    "longer than (.+) bytes": "länger als {} Bytes",
+    "not one of (.+)": "keines von {}",
+    "not a timestamp like (.+)": "keine Zeit wie {}",
+    "([0-9]+) fields? where ([0-9]+) are expected": "{} Felder, wo {} erwartet werden",
+}
+"""Terms that hold a value."""

@@ -1,0 +1,41 @@
+"""Telling the operators: of a run, of a suspension, of a recovery."""
+
+from datetime import datetime
+
+from closedloop.core.letter import letter_for
+from closedloop.core.letter_suspension import recovered_letter, suspended_letter
+from closedloop.core.past import Past
+from closedloop.core.tongue import Tongue
+from closedloop.ledger import Ledger
+from closedloop.mail.base import Mailer
+from closedloop.model.error_file import ErrorFile
+from closedloop.model.job import PullJob, SendJob
+from closedloop.model.run import RunReport
+from closedloop.model.settings import Client
+
+
+def tell_of_run(
+    report: RunReport,
+    job: SendJob | PullJob,
+    client: Client,
+    ledger: Ledger,
+    last: str | None,
+    mailer: Mailer,
+) -> None:
+    """Mail about a finished run if it has news, and deliver what earlier runs left; `last` is the run before, as JSON."""
+    past = Past(last, ledger.files(job.client), ledger.waves(job.client))
+    letter = letter_for(report, job, past, Tongue(mailer.language, client.zone))
+    if letter:
+        mailer.post(letter)
+    else:
+        mailer.flush()
+
+
+def tell_of_suspension(error_file: ErrorFile, client: Client, mailer: Mailer) -> bool:
+    """Mail that something rests until a person acts; say whether the letter is safe."""
+    return mailer.post(suspended_letter(error_file, Tongue(mailer.language, client.zone)))
+
+
+def tell_of_recovery(error_file: ErrorFile, at: datetime, client: Client, mailer: Mailer) -> bool:
+    """Mail that what rested goes on; say whether the letter is safe."""
+    return mailer.post(recovered_letter(error_file, at, Tongue(mailer.language, client.zone)))
