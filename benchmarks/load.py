@@ -82,6 +82,7 @@ def ours(path: Path, folder: Path) -> None:
     import tomllib
     from datetime import UTC, date, datetime
 
+    from closedloop.errorfiles import ErrorFiles
     from closedloop.flows.load import Landed, load
     from closedloop.flows.ports import Ports
     from closedloop.ledger import Ledger
@@ -112,15 +113,17 @@ def ours(path: Path, folder: Path) -> None:
         client = Client(host="localhost", user="nobody", password_env="NONE", host_keys=("none",))
         state = StateFolder(folder)
         ports = Ports(
-            client,
-            MemoryRemote(),
-            warehouse,
-            ledger,
-            state,
-            responses,
-            [],
-            lambda _selection: iter(()),
-            lambda _title: quiet,
+            client=client,
+            client_name="de",
+            remote=MemoryRemote(),
+            warehouse=warehouse,
+            ledger=ledger,
+            state=state,
+            responses=responses,
+            blocklist=[],
+            rows=lambda _selection: iter(()),
+            watch=lambda _title: quiet,
+            errors=ErrorFiles(state),
         )
         tally, _ = load(
             Landed(path, identity, schema),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from closedloop.core.report import FAILED, failure, gaps, halted, headline, number, rejects
+from closedloop.core.report import FAILED, failure, gaps, halted, headline, held, number, rejects
 from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.remote.base import Progress, quiet
 
@@ -58,6 +58,8 @@ def show_report(report: RunReport) -> None:
     console.print(headline(report), style="bold", markup=False)
     if isinstance(report.result, PullResult):
         _show_pull(console, report.result)
+        for sentence in held(report):
+            console.print(sentence, style="yellow", markup=False)
     else:
         _show_send(console, report.result)
     for note in report.notes:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from closedloop.errorfiles import ErrorFiles
 from closedloop.errors import ProjectError
 from closedloop.flows.ports import Ports
 from closedloop.ledger import Ledger
@@ -54,6 +55,7 @@ def ports(
     ):
         yield Ports(
             client=client,
+            client_name=job.client,
             remote=remote,
             warehouse=stored,
             ledger=ledger,
@@ -62,6 +64,7 @@ def ports(
             blocklist=project.blocklist() if isinstance(job, SendJob) else [],
             rows=partial(selected, root=project.root, warehouse=stored),
             watch=_safe_points(watch, stopping),
+            errors=ErrorFiles(StateFolder(project.state)),
         )
 
 

@@ -3,6 +3,8 @@
     ClosedLoopError         1   some file or row set failed; the report says which
     ├── ProjectError        2   the command line or a project file is wrong; nothing was touched
     ├── FileRefused         1   one file can't be taken in as a whole; the others go on
+    ├── ImportHalted        1   the platform left an error file: a person must find out what became of the wave
+    ├── UntoldWave          1   a kept copy shows a wave of this slot that the ledger does not know
     ├── AlreadyThere        1   a remote name is taken; nothing was overwritten
     ├── NotThere            1   a remote file or folder is missing
     ├── RemoteError        69   the SFTP server can't be reached or refuses
@@ -35,6 +37,22 @@ class ProjectError(ClosedLoopError):
 
 class FileRefused(ClosedLoopError):
     """One file can't be taken in as a whole."""
+
+
+class ImportHalted(ClosedLoopError):
+    """The platform left an error file, `halt`: it imports nothing more of this client."""
+
+    def __init__(self, message: str, halt: str) -> None:
+        super().__init__(message)
+        self.halt = halt
+
+
+class UntoldWave(ClosedLoopError):
+    """A kept copy, `file`, shows a wave that the ledger does not know."""
+
+    def __init__(self, message: str, file: str) -> None:
+        super().__init__(message)
+        self.file = file
 
 
 class AlreadyThere(ClosedLoopError):

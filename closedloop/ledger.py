@@ -69,6 +69,17 @@ class Ledger:
             db.execute("insert into stamps values (?, ?)", (client, stamp))
         return stamp
 
+    def keep_stamp(self, client: str, stamp: int) -> None:
+        """Note a stamp that was given out before this ledger was made."""
+        with self._writing() as db:
+            db.execute("insert or ignore into stamps values (?, ?)", (client, stamp))
+
+    def stamps(self, client: str) -> set[int]:
+        """Return all stamps that the client's files had."""
+        return {
+            row["stamp"] for row in self._rows("select stamp from stamps where client = ?", client)
+        }
+
     def put_wave(self, wave: Wave) -> None:
         """Write a wave down as it now stands."""
         row = {**asdict(wave), "dropped": json.dumps(wave.dropped), "state": str(wave.state)}

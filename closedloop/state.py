@@ -6,7 +6,9 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TextIO
@@ -62,6 +64,10 @@ class StateFolder:
         """Return where the copy of a published file is kept."""
         return self._folder("sent", client) / f"{name}.zst"
 
+    def again(self, client: str, stamp: int) -> Path:
+        """Return where the content of a wave lies until it has its new name."""
+        return self._folder("outbox", client) / f"{stamp}.again"
+
     def outbox_names(self, client: str) -> list[str]:
         """Return the names of the whole files that wait in the outbox, by name."""
         found = self._folder("outbox", client).iterdir()
@@ -87,6 +93,10 @@ class StateFolder:
     def quarantine(self, file: FileIdentity) -> Path:
         """Return where the rejected rows of one content of a response file are kept."""
         return self._folder("quarantine", file.client) / f"{file.name}.{file.sha256[:8]}.csv"
+
+    def errors(self, *parts: str) -> Path:
+        """Return the folder of error files, or one below it."""
+        return self._folder("errors", *parts)
 
     def lock(self, name: str) -> Path:
         """Return the file whose lock says that `name` is being worked on."""
@@ -201,6 +211,31 @@ def _decompressed(packed: BinaryIO) -> Iterator[bytes]:
         yield chunk
     if left:
         raise zstandard.ZstdError("it is cut off")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What a kept file holds: its lines, bytes and hash."""
+
+    lines: int
+    size: int
+    sha256: str
+
+
+def describe_copy(path: Path, packed: Path) -> Copy:
+    """Return what a file holds, or where there is none, its compressed copy."""
+    with speaking(path):
+        stream = path.open("rb") if path.is_file() else packed.open("rb")
+        with stream:
+            chunks = (
+                iter(partial(stream.read, CHUNK), b"") if path.is_file() else _decompressed(stream)
+            )
+            digest, lines, size = hashlib.sha256(), 0, 0
+            for chunk in chunks:
+                digest.update(chunk)
+                lines += chunk.count(b"\n")
+                size += len(chunk)
+    return Copy(lines, size, digest.hexdigest())
 
 
 def sha256(path: Path) -> str:

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "stopping": {"errors"},
     "spool": {"state", "errors"},
     "mail": {"model", "errors", "state", "locks"},
+    "errorfiles": {"state", "model", "errors"},
     # A selection's CSV is read as exactly as a delivered file, so it needs both the reader and the databases.
     "selection": {"core", "model", "errors", "warehouse"},
     "flows": {
@@ -32,6 +33,7 @@ MAY_IMPORT = {
         "spool",
         "locks",
         "mail",
+        "errorfiles",
     },
     "emulator": {"errors"},
 }

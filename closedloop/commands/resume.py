@@ -1,56 +1,117 @@
 """The command restart."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from closedloop.cli import Setting
-from closedloop.errors import ProjectError
+from closedloop.errors import ClosedLoopError, ProjectError
+
+if TYPE_CHECKING:
+    from closedloop.core.restart import Choice
+    from closedloop.model.error_file import ErrorFile
+
+ASKED = 75
 
 
 @click.command()
-@click.argument("job")
+@click.argument("what", nargs=-1, metavar="[JOB|FILE]...")
+@click.option("--dry-run", is_flag=True, help="Show what a restart would do; nothing is done.")
 @click.option(
-    "--assume-sent", is_flag=True, help="The platform took the wave: it is not sent again."
+    "--assume-sent", is_flag=True, help="The platform has the wave: it is never uploaded again."
 )
 @click.option(
-    "--resend", is_flag=True, help="The platform never took it: the next run sends a new selection."
+    "--resend",
+    is_flag=True,
+    help="Nobody was mailed: the same content goes out under a new name, as the same wave.",
 )
 @click.pass_obj
-def restart(setting: Setting, job: str, *, assume_sent: bool, resend: bool) -> None:
-    """Go on with a send JOB that stopped because the outcome of a wave could not be known.
+def restart(
+    setting: Setting, what: tuple[str, ...], *, dry_run: bool, assume_sent: bool, resend: bool
+) -> int:
+    """Go on where a job failed: with the open error files of a JOB, with one FILE, or with all.
 
-    The answer to the decisive rename was lost and the file is gone from the server: only the platform knows whether it
-    mailed the wave. Find out first, from its list of mailings, its status mail or its support. Without an option this command
-    shows the wave and does nothing.
+    A failure writes an error file to var/errors, and its job is suspended until it is restarted. A restart goes
+    on at the failed stage and never repeats a completed one. Where it is not known whether a wave was mailed, it
+    does nothing on a guess: find out first, from the platform's list of mailings, its status mail or its support,
+    then say so with --assume-sent or --resend. What is resolved is kept in var/errors/resolved.
 
     \b
-    closedloop restart send_newsletter                  which wave it is
-    closedloop restart send_newsletter --assume-sent    people were mailed
+    closedloop restart --dry-run                        what is open, and what a restart would do
+    closedloop restart pull_responses                   after the cause was mended
+    closedloop restart send_newsletter --assume-sent    people were mailed, or support triggers the mailing
     closedloop restart send_newsletter --resend         nobody was mailed
     """
-    from closedloop.edges import working
-    from closedloop.flows import restart as flow
-    from closedloop.model.job import SendJob
+    from closedloop.core.restart import act_for, chosen
+    from closedloop.errorfiles import ErrorFiles
+    from closedloop.state import StateFolder
 
+    choice = _choice(assume_sent=assume_sent, resend=resend)
+    project = setting.project()
+    errors = chosen(ErrorFiles(StateFolder(project.state)).open(), what, choice, project.jobs)
+    acts = [(error, act_for(error, choice)) for error in errors]
+    if not acts:
+        click.echo("no error file is open: there is nothing to restart")
+    code = 0
+    for error, act in acts:
+        _show(error, act)
+        if not dry_run:
+            code = max(code, _resume(setting, error, act))
+    return code
+
+
+def _choice(*, assume_sent: bool, resend: bool) -> "Choice | None":
     if assume_sent and resend:
         raise ProjectError(
             "--assume-sent and --resend exclude each other: were people mailed, or not?"
         )
-    project = setting.project()
-    chosen = project.job(job)
-    if not isinstance(chosen, SendJob):
-        raise ProjectError(f"{job} is a pull job: its next run goes on by itself")
-    with working(project, chosen, shown=False) as given:
-        wave = flow.unknown_wave(chosen, given)
-        if assume_sent:
-            flow.assume_sent(wave, given, setting.now())
-        if resend:
-            flow.assume_lost(wave, given)
-    shown = f"wave {wave.wave_id}, {wave.file}, {wave.written:,} recipients"
     if assume_sent:
-        click.echo(f"{shown}: written down as sent; it is not sent again")
-    elif resend:
-        click.echo(f"{shown}: forgotten; the next run of {job} sends a new selection")
-    else:
+        return "assume-sent"
+    return "resend" if resend else None
+
+
+def _show(error: "ErrorFile", act: str) -> None:
+    click.echo(f"{error.name}: {error.case}, at stage '{error.stage}'")
+    click.echo(f"  {error.problem}")
+    if error.wave:
+        wave = error.wave
+        click.echo(f"  wave {wave.wave_id}, {wave.file}, {wave.written:,} recipients")
+    click.echo(f"  restart {act}")
+
+
+def _resume(setting: Setting, error: "ErrorFile", act: str) -> int:
+    """Bring one error file to its end; return the exit code. Another job's failure does not stop the others."""
+    from closedloop.core.restart import Act
+
+    if act == Act.ASK:
+        for step in error.next_steps:
+            click.echo(f"  {step.when}:\n    {step.command}")
+        return ASKED
+    try:
+        return _carry_out(setting, error, Act(act))
+    except ClosedLoopError as failure:
+        click.echo(f"closedloop: {failure}", err=True)
+        return failure.exit_code
+
+
+def _carry_out(setting: Setting, error: "ErrorFile", act: str) -> int:
+    import sys
+
+    from closedloop.console import show_report
+    from closedloop.core.restart import Act
+    from closedloop.edges import working
+    from closedloop.flows import restart as flow
+    from closedloop.model.run import RunReport
+
+    project = setting.project()
+    job = project.job(error.job)
+    with working(project, job, shown=sys.stderr.isatty()) as given:
+        came = flow.restart(error, Act(act), job, project, given, setting.now)
+    if isinstance(came, RunReport):
+        show_report(came)
+        return came.exit_code
+    if came:
         click.echo(
-            f"{shown}: it is not known whether the platform took it; give --assume-sent or --resend"
+            f"  wave {came.wave_id} is {came.state}: {came.file}, {came.written:,} recipients"
         )
+    return int(came is not None and came.state == "unknown")

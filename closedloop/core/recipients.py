@@ -158,6 +158,19 @@ def lines(rows: pl.DataFrame, schema: Schema, fills: dict[str, int]) -> bytes:
     return text.encode()
 
 
+def written_addresses(content: bytes, schema: Schema) -> pl.Series:
+    """Return the addresses in a file that `lines` made, normalised, in their order."""
+    place = next(i for i, c in enumerate(schema.columns.values()) if c.type == "email")
+    rows = pl.read_csv(
+        content,
+        has_header=schema.header == "required",
+        separator=schema.separator,
+        columns=[place],
+        infer_schema=False,
+    )
+    return rows.select(normalised(pl.col(rows.columns[0]))).to_series()
+
+
 def head(schema: Schema) -> bytes:
     """Return the header line, where the schema wants one written."""
     if schema.header != "required":

@@ -57,7 +57,17 @@ def troubles(report: RunReport) -> list[str]:
         *(_rejected(file) for file in files if file.counts.quarantined),
         *gaps(report.result.missing),
         *halted(report.result),
+        *held(report),
     ]
+
+
+def held(report: RunReport) -> list[str]:
+    """Return a sentence for the files that were refused earlier and are left alone."""
+    names = report.result.held if isinstance(report.result, PullResult) else ()
+    if not names:
+        return []
+    verb = "waits" if len(names) == 1 else "wait"
+    return [f"{', '.join(names)} {verb}, refused earlier: closedloop restart {report.job}"]
 
 
 def halted(result: PullResult) -> list[str]:
@@ -88,7 +98,7 @@ def _trouble(report: dict[str, Any]) -> list[object]:
     failed = [
         (file["name"], file["status"], file["detail"]) for file in files if file["status"] in FAILED
     ]
-    return [failed, report["result"].get("missing", []), report["result"].get("halts", [])]
+    return [failed, *(report["result"].get(key, []) for key in ("missing", "halts", "held"))]
 
 
 def failure(file: FileOutcome) -> str:

@@ -50,16 +50,16 @@ def is_far_ahead(stamp: int, now: datetime, zone: ZoneInfo) -> bool:
 
 
 def strangers(
-    names: Iterable[str], pattern: Pattern, known: Collection[str], since: int
+    names: Iterable[str], pattern: Pattern, known: Collection[int], since: int
 ) -> list[str]:
-    """Return the names of subscriber files since a stamp that the ledger does not know.
+    """Return the names of subscriber files since a stamp whose own the ledger has never given out.
 
     After the ledger was lost, one of them may be the wave that is due.
     """
     return [
         name
         for name in names
-        if name not in known
-        and (found := pattern.match(name))
-        and int(found.strftime(FORMAT)) >= since
+        if (found := pattern.match(name))
+        and (stamp := int(found.strftime(FORMAT))) >= since
+        and stamp not in known
     ]

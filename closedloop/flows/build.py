@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from polars import DataFrame, Series, concat
+from polars import DataFrame, Series, String, concat
 
 from closedloop.core.recipients import (
     column_disagreements,
@@ -14,13 +14,14 @@ from closedloop.core.recipients import (
     head,
     lines,
     masked,
+    written_addresses,
 )
 from closedloop.errors import ProjectError
 from closedloop.flows.ports import Ports
 from closedloop.model.job import Selection
 from closedloop.model.table import Schema
 from closedloop.spool import Spool
-from closedloop.state import OutboxFile
+from closedloop.state import OutboxFile, sha256
 
 PREVIEW_LINES = 5
 
@@ -73,6 +74,27 @@ def preview(wanted: Wanted, path: Path, ports: Ports) -> Built:
         else lines(masked(first, wanted.schema), wanted.schema, wanted.fills).decode().splitlines()
     )
     return Built(len(reasons), reasons.null_count(), dropped(reasons), preview=tuple(shown))
+
+
+def prune(path: Path, schema: Schema, client: str, ports: Ports) -> Built:
+    """Take those out of a written file who must not be mailed any more; what it then holds appears whole or not at all."""
+    with path.open("rb") as stream:
+        addresses = written_addresses(stream.read(), schema)
+    reasons = decide(
+        addresses,
+        Series([None] * len(addresses), dtype=String),
+        ports.warehouse.suppressed(client),
+        ports.blocklist,
+    )
+    gone = dropped(reasons)
+    if not gone:
+        return Built(len(reasons), len(reasons), {}, path.stat().st_size, sha256(path))
+    heading = [None] if head(schema) else []
+    with path.open("rb") as written, OutboxFile(path) as out:
+        for line, reason in zip(written, [*heading, *reasons], strict=True):
+            if reason is None:
+                out.write(line)
+    return Built(len(reasons), reasons.null_count(), gone, out.size, out.sha256)
 
 
 def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:

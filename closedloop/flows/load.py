@@ -55,8 +55,8 @@ class Tally:
         where = f"column '{column}': {rule}" if column else rule
         return (
             f"{bad:,} of {rows:,} rows rejected, more than reject_limit = {job.reject_limit:g} allows; "
-            f"most often ({often:,}): {where}. Nothing of the file was loaded; mend the schema, or ask the platform: "
-            "each run tries it again"
+            f"most often ({often:,}): {where}. Nothing of the file was loaded; mend the schema, or ask the platform, "
+            f"then: closedloop restart {job.name}"
         )
 
     def by_rule(self) -> tuple[tuple[str, str, int], ...]:

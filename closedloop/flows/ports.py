@@ -1,10 +1,11 @@
 """What a flow is given: the outside worlds, the project's facts, and someone to show progress to."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from polars import DataFrame
 
+from closedloop.errorfiles import ErrorFiles
 from closedloop.ledger import Ledger
 from closedloop.model.job import Selection
 from closedloop.model.settings import Client
@@ -12,6 +13,17 @@ from closedloop.model.table import Schema
 from closedloop.remote.base import Progress, Remote
 from closedloop.state import StateFolder
 from closedloop.warehouse.base import Warehouse
+
+
+class Stages:
+    """Where a run stands: the stage it is in, for the error file."""
+
+    def __init__(self) -> None:
+        self.now = ""
+
+    def __call__(self, stage: str) -> None:
+        """Enter a stage."""
+        self.now = stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,7 @@ class Ports:
     """
 
     client: Client
+    client_name: str
     remote: Remote
     warehouse: Warehouse
     ledger: Ledger
@@ -32,3 +45,5 @@ class Ports:
     blocklist: list[str]
     rows: Callable[[Selection], Iterator[DataFrame]]
     watch: Callable[[str], Progress]
+    errors: ErrorFiles
+    at: Stages = field(default_factory=Stages)

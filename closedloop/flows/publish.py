@@ -2,21 +2,29 @@
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from closedloop.core.stamps import FORMAT, after, lowest_free, moment
 from closedloop.errors import AlreadyThere, ClosedLoopError, NotThere, OutcomeUnknown, RemoteError
+from closedloop.flows.build import prune
 from closedloop.flows.ports import Ports
+from closedloop.model.filename import Pattern
+from closedloop.model.table import Schema
 from closedloop.model.wave import Wave, WaveState
-from closedloop.state import pack
+from closedloop.state import pack, sha256, unpack
 
 logger = logging.getLogger(__name__)
 
 TRIES = 2
+FRESH = timedelta(hours=1)
+"""So long a wave that mailed nobody may go on; after that its people are selected anew."""
+UNSENT = (WaveState.BUILT, WaveState.STAGED, WaveState.PUBLISHING)
 
 
 def deliver(wave: Wave, ports: Ports, now: datetime) -> Wave:
     """Stage and publish a built wave, its product data first; return it as it then stands."""
+    ports.at("stage")
     for path in ports.state.products_of(wave.client, wave.wave_id):
         _deliver_products(path, ports)
     temporary = _temporary(wave, ports)
@@ -25,19 +33,41 @@ def deliver(wave: Wave, ports: Ports, now: datetime) -> Wave:
     return _publish(_put(wave, WaveState.STAGED, ports), ports, now)
 
 
-def settle(wave: Wave, ports: Ports, now: datetime) -> Wave | None:
+def settle(wave: Wave, subscribers: Schema, ports: Ports, now: datetime) -> Wave | None:
     """Find out what became of a wave that an earlier run left, and bring it to its end.
 
-    What was not renamed mailed nobody and is withdrawn, returning None: people may have unsubscribed since it
-    was built, so the slot is filled by a new selection.
+    What was not renamed mailed nobody. It goes on where it stood, without those who left since; but one that was not
+    written to its end, or more than an hour ago, is withdrawn, returning None, so that the slot is filled by
+    a new selection. A wave that is sent again on a person's word is never withdrawn.
     """
     if wave.state is WaveState.PUBLISHING:
         wave = _look(wave, ports, now)
-    if wave.state not in (WaveState.BUILT, WaveState.STAGED, WaveState.PUBLISHING):
+    if wave.state not in UNSENT:
         return wave
+    is_again = _is_again(wave, subscribers)
+    if is_again or wave.built_at <= now <= wave.built_at + FRESH:
+        ready = _ready(wave, subscribers, ports, is_again=is_again)
+        if ready:
+            return _go_on(ready, ports, now)
     withdraw(wave, ports)
     logger.warning("%s: withdrawn before it was sent", wave.file)
     return None
+
+
+def publish_again(wave: Wave, subscribers: Schema, ports: Ports, now: datetime) -> Wave:
+    """Publish a wave's content once more under a new name, without those who left since: a person knows it mailed nobody."""
+    pattern = Pattern(subscribers.file)
+    lowest = lowest_free(now, ports.client.zone, ports.remote.listing(ports.client.upload), pattern)
+    stamp = ports.ledger.take_stamp(wave.client, lowest, after)
+    _set_aside(wave, ports)
+    wave = replace(wave, file=pattern.name(moment(stamp)), state=WaveState.BUILT, published_at=None)
+    ports.ledger.put_wave(wave)
+    settled = settle(wave, subscribers, ports, now)
+    if settled is None:
+        raise ClosedLoopError(
+            f"wave {wave.wave_id}: everybody in it has left since; nothing was sent"
+        )
+    return settled
 
 
 def discard(wave: Wave, ports: Ports) -> None:
@@ -54,8 +84,62 @@ def keep_copies(wave: Wave, ports: Ports) -> None:
     ports.state.clear_outbox(wave.client, wave.wave_id, wave.file)
 
 
+def _set_aside(wave: Wave, ports: Ports) -> None:
+    """Put a wave's content where its new name finds it; the ledger still knows the old one."""
+    aside = ports.state.again(wave.client, wave.wave_id)
+    if _outbox(wave, ports).is_file():
+        _outbox(wave, ports).replace(aside)
+    elif not aside.is_file():
+        copy = ports.state.sent(wave.client, wave.file)
+        if not copy.is_file():
+            raise ClosedLoopError(
+                f"wave {wave.wave_id}: no copy of {wave.file} is kept, so it can't be sent again; nothing was sent. "
+                f"If nobody was mailed, send a new selection: closedloop restart {wave.job} --assume-sent, then "
+                f"closedloop run {wave.job} --again"
+            )
+        unpack(copy, aside)
+
+
+def _is_again(wave: Wave, subscribers: Schema) -> bool:
+    """Say whether a wave goes out under another name than its first, which is its WELLE_ID."""
+    found = Pattern(subscribers.file).match(wave.file)
+    return found is not None and int(found.strftime(FORMAT)) != wave.wave_id
+
+
+def _ready(wave: Wave, subscribers: Schema, ports: Ports, *, is_again: bool) -> Wave | None:
+    """Return a wave as it may be published now, or None where its file is not whole or nobody is left in it."""
+    path, aside = _outbox(wave, ports), ports.state.again(wave.client, wave.wave_id)
+    if aside.is_file():
+        aside.replace(path)
+    if not path.is_file() or not (is_again or sha256(path) == wave.sha256):
+        return None
+    left = prune(path, subscribers, wave.client, ports)
+    written = wave.written - sum(left.dropped.values())
+    if left.sha256 != wave.sha256:
+        dropped = wave.dropped | {
+            why: wave.dropped.get(why, 0) + rows for why, rows in left.dropped.items()
+        }
+        wave = replace(
+            wave, written=left.written, dropped=dropped, size=left.size, sha256=left.sha256
+        )
+        wave = _put(wave, WaveState.BUILT, ports)
+    return wave if written else None
+
+
+def _go_on(wave: Wave, ports: Ports, now: datetime) -> Wave:
+    """Publish what is on the server already, else upload it first."""
+    # A long transfer must not keep others out of the warehouse.
+    ports.warehouse.close()
+    if wave.state is not WaveState.BUILT:
+        staged = ports.remote.find(_temporary(wave, ports))
+        if staged and staged.size == wave.size:
+            return _publish(wave, ports, now)
+    return deliver(wave, ports, now)
+
+
 def _publish(wave: Wave, ports: Ports, now: datetime) -> Wave:
     """Rename the staged file to its final name: this is what mails people."""
+    ports.at("publish")
     wave = _put(wave, WaveState.PUBLISHING, ports)
     for _ in range(TRIES):
         try:

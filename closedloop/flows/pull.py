@@ -1,28 +1,33 @@
 """Pulling: list, plan, fetch, check, load, archive."""
 
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from closedloop.core.plan import Planned, plan, recognised, window
 from closedloop.core.report import number
-from closedloop.errors import ClosedLoopError, NotThere, RemoteError, TryLater, WarehouseError
+from closedloop.errors import (
+    ClosedLoopError,
+    LogInRefused,
+    NotThere,
+    RemoteError,
+    TryLater,
+    WarehouseError,
+)
 from closedloop.flows.fetch import available, forgotten, from_archive, known_files, land, tidy
 from closedloop.flows.load import load
 from closedloop.flows.platform import error_files
 from closedloop.flows.ports import Ports
-from closedloop.model.file import Load
+from closedloop.model.error_file import ErrorFile
+from closedloop.model.file import Load, RemoteFile
 from closedloop.model.job import PullJob
 from closedloop.model.run import FileOutcome, FileStatus, PullResult
 from closedloop.model.table import Schema
 from closedloop.model.wave import WaveState
 from closedloop.remote.base import NotAsListed
 from closedloop.state import pack
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 logger = logging.getLogger(__name__)
 
@@ -32,30 +37,53 @@ NOT_LOADED = (FileStatus.WAITING, FileStatus.REFUSED, FileStatus.UNREACHABLE)
 
 
 def pull(
-    job: PullJob, schemas: dict[str, Schema], ports: Ports, now: datetime
+    job: PullJob,
+    schemas: dict[str, Schema],
+    ports: Ports,
+    now: datetime,
+    held: Sequence[ErrorFile] = (),
 ) -> tuple[PullResult, Notes]:
-    """Take in every new or restated response file; return what became of each, and notes."""
+    """Take in every new or restated response file; return what became of each, and notes.
+
+    Files that the error files `held` are about are left alone.
+    """
+    ports.at("list")
     days = window(now, ports.client.zone, ports.client.retention_days, job.expected_by)
     files = available(job, schemas, ports)
     known = known_files(job.client, ports)
     planned = plan(files, known.values(), schemas, days)
     notes: Notes = []
     left: Iterable[Planned] = ()
-    is_stale = bool(planned.take) or _is_another(job, ports)
+    take, waiting = _but(held, planned.take)
+    is_stale = bool(take) or _is_another(job, ports)
     if is_stale:
         notes = _recall(job, ports)
         known = known_files(job.client, ports)
         planned = plan(files, known.values(), schemas, days)
+        take, waiting = _but(held, planned.take)
         left = forgotten(job, schemas, known, {file.name for file in files}, ports)
     tidy(job, known, ports)
-    outcomes = [_take_in(file, job, ports, now) for file in chain(left, planned.take)]
+    outcomes = [_take_in(file, job, ports, now) for file in chain(left, take)]
     notes += _afterwards(job, outcomes, ports)
     if is_stale:
         # Closed first: its last bytes are written then.
         ports.warehouse.close()
         ports.ledger.put_mark(job.client, ports.warehouse.mark())
     halts = tuple(error_files(ports))
-    return PullResult(tuple(outcomes), planned.missing, planned.ignored, halts), notes
+    result = PullResult(tuple(outcomes), planned.missing, planned.ignored, halts, waiting)
+    return result, notes
+
+
+def _but(
+    held: Sequence[ErrorFile], take: Sequence[Planned]
+) -> tuple[list[Planned], tuple[str, ...]]:
+    """Part what is taken in from the names of the files that wait for a restart."""
+
+    def waits(file: RemoteFile) -> bool:
+        return any(error.is_about(file.name, file.size, file.modified) for error in held)
+
+    waiting = tuple(planned.file.name for planned in take if waits(planned.file))
+    return [planned for planned in take if not waits(planned.file)], waiting
 
 
 def foresee(
@@ -118,14 +146,23 @@ def _take_in(
     planned: Planned, job: PullJob, ports: Ports, now: datetime, *, again: bool = False
 ) -> FileOutcome:
     """Bring one file home, whatever happens to it: here alone a file's failure becomes a value."""
+    file = planned.file
     outcome = FileOutcome(
-        planned.file.name, planned.schema.name, planned.day, _status(planned, again=again)
+        file.name,
+        planned.schema.name,
+        planned.day,
+        _status(planned, again=again),
+        size=file.size,
+        modified=file.modified,
     )
     try:
+        ports.at("fetch")
         landed = land(planned, job, ports)
+        outcome = replace(outcome, sha256=landed.identity.sha256)
+        ports.at("check")
         tally, quarantine = load(landed, job, ports, now)
         pack(landed.path, ports.state.archived(landed.identity))
-    except (WarehouseError, TryLater):
+    except (WarehouseError, TryLater, LogInRefused):
         raise
     except NotAsListed as error:
         return replace(outcome, status=FileStatus.WAITING, detail=str(error))

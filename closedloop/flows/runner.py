@@ -12,8 +12,10 @@ from closedloop.errors import ClosedLoopError
 from closedloop.flows.ports import Ports
 from closedloop.flows.pull import NOT_LOADED, foresee, pull, reload
 from closedloop.flows.send import Layouts, rehearse, send, send_test
+from closedloop.flows.suspension import held_files, note_error, note_report, refuse_if_suspended
 from closedloop.ledger import Run
 from closedloop.locks import AT_ONCE, Patience, held
+from closedloop.model.error_file import ErrorFile
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.model.table import Schema
@@ -36,29 +38,39 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person asked for besides the job itself."""
+    """What a person asked for besides the job itself; `restart` is the error file to resume from."""
 
     day: date | None = None
     dry_run: bool = False
     again: bool = False
     test: bool = False
+    restart: ErrorFile | None = None
 
 
 def carry_out(
     job: SendJob | PullJob, shelf: Shelf, ports: Ports, wish: Wish, clock: Callable[[], datetime]
 ) -> RunReport:
-    """Do the job and write down what came of it; runs that found nothing to do share one row."""
+    """Do the job and write down what came of it; runs that found nothing to do share one row.
+
+    Raises `Suspended` where an open error file forbids it. What only a person can mend becomes an error file.
+    """
     started = clock()
+    run_id = f"{job.name}-{started:%Y%m%dT%H%M%S%fZ}"
+    if wish.dry_run:
+        result, notes = _come_of(job, shelf, ports, wish, started)
+        return RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))
+    refuse_if_suspended(job, ports, but=wish.restart)
     try:
         result, notes = _come_of(job, shelf, ports, wish, started)
-    except ClosedLoopError as error:
-        if not wish.dry_run:
+    except Exception as error:
+        if isinstance(error, ClosedLoopError):
             ports.ledger.put_run(_failed(job, error, started, clock()))
+        note_error(error, job, ports, run_id, started)
         raise
-    run_id = f"{job.name}-idle" if _is_idle(result) else f"{job.name}-{started:%Y%m%dT%H%M%S%fZ}"
+    run_id = f"{job.name}-idle" if _is_idle(result) else run_id
     report = RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))
-    if not wish.dry_run:
-        ports.ledger.put_run(_row(report))
+    ports.ledger.put_run(_row(report))
+    note_report(report, job, ports, wish.restart)
     return report
 
 
@@ -94,7 +106,7 @@ def _pull(job: PullJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -
         return foresee(job, schemas, ports, now)
     if wish.day:
         return reload(job, schemas, ports, wish.day, now)
-    return pull(job, schemas, ports, now)
+    return pull(job, schemas, ports, now, () if wish.restart else held_files(job, ports))
 
 
 def _send(job: SendJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -> Came:

@@ -4,14 +4,14 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from closedloop.core.report import number
 from closedloop.core.slots import current_slot
 from closedloop.core.stamps import after, is_far_ahead, local_stamp, lowest_free, moment, strangers
-from closedloop.errors import ClosedLoopError, ProjectError, TryLater
+from closedloop.errors import ClosedLoopError, ImportHalted, ProjectError, TryLater, UntoldWave
 from closedloop.flows.build import Built, Wanted, build, preview
 from closedloop.flows.platform import error_files
 from closedloop.flows.ports import Ports
 from closedloop.flows.publish import deliver, discard, keep_copies, settle
+from closedloop.flows.suppress import up_to_date
 from closedloop.model.filename import Pattern
 from closedloop.model.job import SendJob
 from closedloop.model.run import SendResult
@@ -39,7 +39,7 @@ def send(
     First it is found out what became of a wave that an earlier run left unfinished.
     """
     slot = current_slot(job.schedule, now, ports.client.zone)
-    settled = _settle(_unsettled(job, ports), ports, now)
+    settled = _settle(_unsettled(job, ports), layouts, ports, now)
     if unknown := _unknown(settled):
         return SendResult(unknown, "unknown"), []
     if finished := next((wave for wave in settled if wave.slot == slot), None):
@@ -62,7 +62,7 @@ def send_test(
     """Send the same mailing to the job's test recipients; it belongs to no slot."""
     tested = _to_test_recipients(job)
     left = [wave for wave in _unsettled(job, ports) if wave.test or wave.state is WaveState.UNKNOWN]
-    if unknown := _unknown(_settle(left, ports, now)):
+    if unknown := _unknown(_settle(left, layouts, ports, now)):
         return SendResult(unknown, "unknown"), []
     _wait_for_the_platform(ports)
     return _send(tested, layouts, ports, now, slot=None)
@@ -73,7 +73,7 @@ def rehearse(
 ) -> tuple[SendResult, Notes]:
     """Select and suppress, send nothing, write nothing remote: the counts and the first lines, masked."""
     chosen = _to_test_recipients(job) if test else job
-    notes = _suppression_notes(job, ports)
+    notes = up_to_date(job.client, ports)
     stamp = local_stamp(now, ports.client.zone)
     name = Pattern(layouts.subscribers.file).name(moment(stamp))
     built = preview(
@@ -89,7 +89,8 @@ def rehearse(
 def _send(
     job: SendJob, layouts: Layouts, ports: Ports, now: datetime, slot: datetime | None
 ) -> tuple[SendResult, Notes]:
-    notes = _suppression_notes(job, ports)
+    ports.at("select")
+    notes = up_to_date(job.client, ports)
     pattern = Pattern(layouts.subscribers.file)
     listing = ports.remote.listing(ports.client.upload)
     lowest = lowest_free(now, ports.client.zone, listing, pattern)
@@ -127,11 +128,14 @@ def _to_test_recipients(job: SendJob) -> SendJob:
     return job.model_copy(update={"selection": job.test_recipients})
 
 
-def _settle(waves: list[Wave], ports: Ports, now: datetime) -> list[Wave]:
+def _settle(waves: list[Wave], layouts: Layouts, ports: Ports, now: datetime) -> list[Wave]:
     """Bring waves to their end, oldest first, but none after one whose outcome can't be known."""
     settled: list[Wave] = []
+    ports.at("settle")
+    if waves:
+        up_to_date(waves[0].client, ports)
     for wave in waves:
-        if not _unknown(settled) and (ended := settle(wave, ports, now)):
+        if not _unknown(settled) and (ended := settle(wave, layouts.subscribers, ports, now)):
             settled.append(ended)
     return settled
 
@@ -169,7 +173,7 @@ def _refuse_beside_another_job(job: SendJob, ports: Ports, slot: datetime) -> No
         if wave.test or wave.job == job.name or wave.source_mailing != job.source_mailing:
             continue
         if wave.built_at >= slot or wave.state not in done:
-            raise ClosedLoopError(
+            raise TryLater(
                 f"wave {wave.wave_id} of the job '{wave.job}' with the same source mailing is of this slot, or not finished. "
                 "Nothing was sent. A newsletter of its own needs a source mailing of its own; send with --again if you are sure"
             )
@@ -178,42 +182,24 @@ def _refuse_beside_another_job(job: SendJob, ports: Ports, slot: datetime) -> No
 def _wait_for_the_platform(ports: Ports) -> None:
     """Upload nothing while the platform has halted its imports (spec/optimizely.md, section 9, U23)."""
     if found := error_files(ports):
-        raise TryLater(
-            f"the platform left {found[-1]} in {ports.client.errors}: it imports nothing more of this client until its "
-            "support has cleared that. Nothing was sent"
+        raise ImportHalted(
+            f"the platform left {found[0]} in {ports.client.errors}: it imports nothing more of this client until its "
+            "support has cleared that. Nothing was sent",
+            found[0],
         )
 
 
 def _refuse_after_a_loss(job: SendJob, layouts: Layouts, ports: Ports, slot: datetime) -> None:
     """Send nothing where a kept copy shows a wave of this slot that the ledger has forgotten."""
-    known = {wave.file for wave in ports.ledger.waves(job.client)}
+    known = ports.ledger.stamps(job.client)
     names = [*ports.state.outbox_names(job.client), *ports.state.sent_names(job.client)]
     since = local_stamp(slot, ports.client.zone)
     if found := strangers(names, Pattern(layouts.subscribers.file), known, since):
-        raise ClosedLoopError(
+        raise UntoldWave(
             f"{found[-1]} was sent in this slot, but the ledger does not know it: it may be this wave, "
-            "sent before the ledger was lost or restored. Nothing was sent. If it is another one, send with --again"
+            "sent before the ledger was lost or restored. Nothing was sent",
+            found[-1],
         )
-
-
-def _suppression_notes(job: SendJob, ports: Ports) -> Notes:
-    """Bring the warehouse up to date; say so if it knows nobody of this client yet."""
-    known = {(load.file.name, load.file.sha256) for load in ports.ledger.files(job.client)}
-    if known and ports.warehouse.mark() is None:
-        raise _lost({name for name, _ in known})
-    notes = ports.warehouse.prepare(ports.responses)
-    loads = ports.warehouse.loads(job.client)
-    # A pull that died while it filled a lost warehouse has healed the ledger already; the archive still tells.
-    if not loads and (kept := ports.state.archives(job.client)):
-        raise _lost({path.stem for path in kept})
-    loaded = {(load.file.name, load.file.sha256) for load in loads}
-    if known - loaded:
-        raise _lost({name for name, _ in known - loaded})
-    if not loaded:
-        notes.append(
-            f"no response file of '{job.client}' is loaded yet: nobody is known to have unsubscribed or bounced"
-        )
-    return notes
 
 
 def _about(wave: Wave) -> str:
@@ -223,13 +209,6 @@ def _about(wave: Wave) -> str:
     if wave.state in (WaveState.PUBLISHED, WaveState.CONFIRMED):
         return f"wave {wave.wave_id} of this slot was already sent: a run would send nothing but with --again"
     return f"wave {wave.wave_id} was left unfinished: the next run looks at the server first"
-
-
-def _lost(names: set[str]) -> ClosedLoopError:
-    return ClosedLoopError(
-        f"the warehouse lacks {number(len(names), 'file')} that had been loaded, {max(names)} among them: it may have been "
-        "lost, and with it who unsubscribed. Nothing was sent; run the pull job of this client first"
-    )
 
 
 def _subscribers(job: SendJob, layouts: Layouts, stamp: int) -> Wanted:

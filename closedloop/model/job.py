@@ -54,6 +54,9 @@ class ProductData(Selection):
 USUAL_DEADLINE_MINUTES = 120.0
 """A pull of ten million rows, or a send to a million, is done in less on a small server and a slow line."""
 
+OnError = Literal["suspend", "continue"]
+"""What an error file does to its job: later runs wait for `closedloop restart`, or try again by themselves."""
+
 
 class SendJob(Strict):
     """Select recipients and send them one mailing: one wave for each slot of the schedule.
@@ -68,6 +71,7 @@ class SendJob(Strict):
     schedule: str | None = None
     deadline_minutes: float = Field(default=USUAL_DEADLINE_MINUTES, gt=0)
     mail: MailWhen = "always"
+    on_error: OnError = "suspend"
     source_mailing: int = Field(gt=0, lt=2**63)
     schema_name: str = Field(alias="schema", default="subscribers")
     consent: str = Field(min_length=1)
@@ -91,6 +95,7 @@ class PullJob(Strict):
     schedule: str | None = None
     deadline_minutes: float = Field(default=USUAL_DEADLINE_MINUTES, gt=0)
     mail: MailWhen = "always"
+    on_error: OnError = "suspend"
     schemas: tuple[str, ...] = Field(default=RESPONSE_SCHEMAS, min_length=1)
     reject_limit: float = Field(default=0.05, ge=0, le=1)
     reject_floor: int = Field(default=20, ge=0)

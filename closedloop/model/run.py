@@ -33,6 +33,9 @@ class FileOutcome:
     warnings: tuple[str, ...] = ()
     detail: str = ""
     quarantine: str | None = None
+    size: int = 0
+    modified: datetime | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,9 @@ class MailingFigures:
 class PullResult:
     """The files of one pull, in the order they were taken in.
 
-    `halts` are the error files in which the platform says that it imports nothing more of this client. `mailings`
-    are those of the last weeks, the latest first, where something was loaded.
+    `halts` are the error files in which the platform says that it imports nothing more of this client; `held` the files
+    that were refused earlier and wait for a restart. `mailings` are those of the last weeks, the latest first, where
+    something was loaded.
     """
 
     files: tuple[FileOutcome, ...] = ()
@@ -72,6 +76,7 @@ class PullResult:
     ignored: int = 0
     halts: tuple[str, ...] = ()
     mailings: tuple[MailingFigures, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,12 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """0 done or nothing to do, 1 some file or wave failed, 69 the server could not be reached."""
+        """0 done or nothing to do, 1 some file or wave failed, 69 the server could not be reached, 75 files wait for a restart."""
         if isinstance(self.result, SendResult):
             return int(self.result.outcome in ("unknown", "nobody to mail"))
         statuses = {file.status for file in self.result.files}
         if FileStatus.REFUSED in statuses:
             return 1
-        return 69 if FileStatus.UNREACHABLE in statuses else 0
+        if FileStatus.UNREACHABLE in statuses:
+            return 69
+        return 75 if self.result.held else 0

@@ -21,6 +21,7 @@ import pytest
 
 from closedloop.core.parse import MAX_RECORD, read
 from closedloop.core.validate import check
+from closedloop.errorfiles import ErrorFiles
 from closedloop.errors import FileRefused
 from closedloop.flows.load import Landed, load
 from closedloop.flows.ports import Ports
@@ -416,6 +417,7 @@ class LoadingDesk:
         state = StateFolder(self.root)
         ports = Ports(
             client=self.client,
+            client_name="de",
             remote=MemoryRemote(),
             warehouse=self.warehouse,
             ledger=self.ledger,
@@ -424,6 +426,7 @@ class LoadingDesk:
             blocklist=[],
             rows=lambda _selection: iter(()),
             watch=lambda _title: quiet,
+            errors=ErrorFiles(state),
         )
         job = PullJob(name="pull", kind="pull", client="de", reject_floor=10**6)
         load(Landed(path, what, case.schema), job, ports, now)

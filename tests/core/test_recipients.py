@@ -224,7 +224,11 @@ def test_letters_that_share_a_capital_are_one_letter(one: str, other: str) -> No
     assert reasons_of(mailing_to(one), blocklist=(f" {other}",)) == ["blocklisted"]
 
 
-@given(st.text(max_size=5), st.text(max_size=5))
+# No address holds a control character, so what counts as a blank among them does not matter.
+PRINTABLE = st.characters(exclude_categories=["Cs", "Cc"])
+
+
+@given(st.text(PRINTABLE, max_size=5), st.text(PRINTABLE, max_size=5))
 def test_addresses_that_fold_alike_are_compared_alike(one: str, other: str) -> None:
     def folded(text: str) -> str:
         return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).strip().casefold())

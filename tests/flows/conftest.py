@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from closedloop.core.restart import Choice, act_for
 from closedloop.edges import warehouse
+from closedloop.errorfiles import ErrorFiles
 from closedloop.flows.ports import Ports
-from closedloop.flows.restart import assume_lost, assume_sent, unknown_wave
+from closedloop.flows.restart import restart
 from closedloop.flows.runner import Wish, carry_out
 from closedloop.ledger import Ledger
-from closedloop.model.job import SendJob
+from closedloop.model.error_file import ErrorFile
 from closedloop.model.run import RunReport
 from closedloop.model.wave import Wave
 from closedloop.project import load_project
@@ -90,10 +92,7 @@ class Desk:
         project, now = load_project(self.root), moment(at)
         chosen = project.job(job)
         with self._ports() as plain:
-            given = plain if remote is None else replace(plain, remote=remote)
-            if fuse:
-                edges: dict[str, Any] = {name: Mortal(getattr(given, name), fuse) for name in EDGES}
-                given = replace(given, **edges)
+            given = self._edges(plain, remote, fuse)
             return carry_out(chosen, project, given, Wish(**wish), lambda: now)
 
     def pull(self, at: str = "2026-11-20T12:00", **given: Any) -> RunReport:
@@ -104,16 +103,37 @@ class Desk:
         """Run the send job."""
         return self.run("send_newsletter", at, **given)
 
-    def restart(self, told: str) -> None:
-        """Tell what became of the send job's unknown wave: "sent" or "lost"."""
-        job = load_project(self.root).jobs["send_newsletter"]
-        assert isinstance(job, SendJob)
-        with self._ports() as ports:
-            wave = unknown_wave(job, ports)
-            if told == "sent":
-                assume_sent(wave, ports, moment("2026-11-24T06:30"))
-            else:
-                assume_lost(wave, ports)
+    def restart(
+        self,
+        choice: Choice | None = None,
+        at: str = "2026-11-24T06:30",
+        *,
+        remote: Any = None,
+        fuse: Fuse | None = None,
+    ) -> list[RunReport | Wave | None]:
+        """Restart all open error files, as the command does."""
+        project = load_project(self.root)
+        with self._ports() as plain:
+            given = self._edges(plain, remote, fuse)
+            return [
+                restart(
+                    error,
+                    act_for(error, choice),
+                    project.job(error.job),
+                    project,
+                    given,
+                    lambda: moment(at),
+                )
+                for error in given.errors.open()
+            ]
+
+    def open_errors(self) -> list[ErrorFile]:
+        """Return the open error files."""
+        return ErrorFiles(self.state).open()
+
+    def resolved_errors(self) -> list[ErrorFile]:
+        """Return the resolved error files."""
+        return ErrorFiles(self.state).resolved()
 
     def put(self, name: str, content: bytes, modified: str = "2026-11-20T04:00") -> None:
         """Let the platform write a response file."""
@@ -163,12 +183,21 @@ class Desk:
         """The state folder."""
         return StateFolder(self.root / "var")
 
+    def _edges(self, plain: Ports, remote: Any, fuse: Fuse | None) -> Ports:
+        """Return the ports with another remote, and such as a process has that may be killed."""
+        given = plain if remote is None else replace(plain, remote=remote)
+        if fuse is None:
+            return given
+        edges: dict[str, Any] = {name: Mortal(getattr(given, name), fuse) for name in EDGES}
+        return replace(given, **edges)
+
     @contextmanager
     def _ports(self) -> Iterator[Ports]:
         project = load_project(self.root)
         with warehouse(project) as stored, Ledger(self.state.ledger) as ledger:
             yield Ports(
                 client=project.client("de"),
+                client_name="de",
                 remote=self.remote,
                 warehouse=stored,
                 ledger=ledger,
@@ -177,10 +206,11 @@ class Desk:
                 blocklist=project.blocklist(),
                 rows=partial(selected, root=project.root, warehouse=stored),
                 watch=lambda _: quiet,
+                errors=ErrorFiles(self.state),
             )
 
 
-EDGES = ("remote", "warehouse", "ledger", "state")
+EDGES = ("remote", "warehouse", "ledger", "state", "errors")
 
 
 def moment(text: str) -> datetime:

@@ -8,8 +8,11 @@ from typing import Any, Protocol
 import pytest
 
 from closedloop.core.report import troubles
+from closedloop.core.restart import Choice
 from closedloop.errors import ClosedLoopError, ProjectError, RemoteError
+from closedloop.model.error_file import ErrorFile
 from closedloop.model.run import FileStatus, PullResult, RunReport
+from closedloop.model.wave import Wave
 from closedloop.remote.memory import MemoryRemote
 
 CLICKS = (
@@ -35,6 +38,12 @@ class Desk(Protocol):
     def left(self, folder: str) -> list[str]: ...
 
     def quarantine(self) -> list[dict[str, str]]: ...
+
+    def restart(
+        self, choice: Choice | None = ..., **given: Any
+    ) -> list[RunReport | Wave | None]: ...
+
+    def resolved_errors(self) -> list[ErrorFile]: ...
 
 
 def click(browser: bytes = b"Firefox", number: int = 1) -> bytes:
@@ -213,13 +222,20 @@ def test_a_platform_that_halted_is_named_until_it_is_cleared(desk: Desk) -> None
 
 def test_a_file_without_one_right_row_is_refused_until_the_schema_is_mended(desk: Desk) -> None:
     desk.put("20261120_unsubscribes.csv", LEFT + left(1).replace(b" ", b"T"))
-    assert (only(desk.pull()).status, desk.pull().exit_code) == (FileStatus.REFUSED, 1)
+    report = desk.pull()
+    assert (only(report).status, report.exit_code) == (FileStatus.REFUSED, 1)
     desk.edit(
         "schemas/unsubscribes.toml",
         'type = "timestamp"',
         'type = "timestamp", format = "%Y-%m-%dT%H:%M:%S"',
     )
-    assert only(desk.pull()).counts.loaded == 1
+    assert desk.pull().exit_code == 75
+    (again,) = desk.restart()
+    assert isinstance(again, RunReport)
+    assert (only(again).counts.loaded, desk.pull().exit_code) == (1, 0)
+    assert [error.resolution.by for error in desk.resolved_errors() if error.resolution] == [
+        "retried"
+    ]
 
 
 def test_a_file_that_cannot_be_fetched_is_said_to_be_and_comes_next_time(desk: Desk) -> None:

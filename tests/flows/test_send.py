@@ -1,6 +1,7 @@
 """What a send promises: counts that add up, and never two mailings for one wave."""
 
 import csv
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -9,15 +10,20 @@ from typing import Any, Protocol
 
 import pytest
 
+from closedloop.core.restart import Choice
 from closedloop.errors import (
     AlreadyThere,
     ClosedLoopError,
+    ImportHalted,
     OutcomeUnknown,
     ProjectError,
     RemoteError,
+    Suspended,
     TryLater,
+    UntoldWave,
 )
 from closedloop.ledger import Ledger
+from closedloop.model.error_file import ErrorFile
 from closedloop.model.run import RunReport, SendResult
 from closedloop.model.wave import Wave, WaveState
 from closedloop.remote.memory import MemoryRemote
@@ -36,7 +42,13 @@ class Desk(Protocol):
 
     def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
 
-    def restart(self, told: str) -> None: ...
+    def restart(
+        self, choice: Choice | None = ..., at: str = ..., **given: Any
+    ) -> list[RunReport | Wave | None]: ...
+
+    def open_errors(self) -> list[ErrorFile]: ...
+
+    def resolved_errors(self) -> list[ErrorFile]: ...
 
     def run(self, job: str, at: str, **given: Any) -> RunReport: ...
 
@@ -367,36 +379,43 @@ def test_a_rename_that_nobody_can_tell_of_stops_the_job(desk: Desk) -> None:
     first = desk.send(remote=remote)
     assert (sent(first).outcome, first.exit_code) == ("unknown", 1)
     for at in ("2026-11-24T06:10", "2026-12-01T06:00"):
-        later = desk.send(at, remote=remote, again=True)
-        assert (sent(later).outcome, sent(later).wave.wave_id) == ("unknown", 20261124070000)
-        assert later.exit_code == 1
+        with pytest.raises(Suspended, match="closedloop restart send_newsletter"):
+            desk.send(at, remote=remote, again=True)
     assert len(remote.uploads) == 1
     assert [wave.state for wave in desk.waves()] == [WaveState.UNKNOWN]
 
 
 @pytest.mark.parametrize(
-    ("told", "outcome"),
+    ("choice", "uploads"),
     [
-        pytest.param("sent", "already sent", id="people were mailed"),
-        pytest.param("lost", "sent", id="nobody was mailed"),
+        pytest.param("assume-sent", [], id="people were mailed"),
+        pytest.param("resend", ["20261124073000_subscribers.csv"], id="nobody was mailed"),
     ],
 )
-def test_a_job_goes_on_once_a_person_knows(desk: Desk, told: str, outcome: str) -> None:
-    desk.send(remote=LosingAnswers("imported"))
-    desk.restart(told)
+def test_a_job_goes_on_once_a_person_knows(desk: Desk, choice: Choice, uploads: list[str]) -> None:
+    remote = LosingAnswers("imported")
+    desk.send(remote=remote)
+    desk.restart(choice)
+    assert desk.uploads() == uploads
+    assert (desk.open_errors(), len(desk.resolved_errors())) == ([], 1)
+    assert desk.left("outbox") == []
     report = desk.send("2026-11-24T07:00")
-    assert (sent(report).outcome, report.exit_code) == (outcome, 0)
-    assert len(desk.uploads()) == (told == "lost")
-    with pytest.raises(ProjectError, match="no wave of this job waits"):
-        desk.restart(told)
+    assert (sent(report).outcome, report.exit_code) == ("already sent", 0)
+    assert [wave.wave_id for wave in desk.waves()] == [20261124070000]
+    assert desk.restart(choice) == []
 
 
 def test_an_unknown_wave_is_not_sent_again_after_the_ledger_was_lost(desk: Desk) -> None:
     remote = LosingAnswers("imported")
     desk.send(remote=remote)
     (desk.root / "var" / "ledger.sqlite").unlink()
-    with pytest.raises(ClosedLoopError, match="the ledger does not know it"):
+    with pytest.raises(Suspended):
         desk.send("2026-11-24T06:10", remote=remote)
+    shutil.rmtree(desk.root / "var" / "errors")
+    with pytest.raises(UntoldWave, match="the ledger does not know it"):
+        desk.send("2026-11-24T06:20", remote=remote)
+    with pytest.raises(Suspended):
+        desk.send("2026-11-24T06:30", remote=remote)
     assert len(remote.uploads) == 1
 
 
@@ -404,7 +423,7 @@ def test_a_renamed_job_does_not_send_its_slot_again(desk: Desk) -> None:
     desk.send()
     jobs = desk.root / "jobs"
     (jobs / "send_newsletter.toml").rename(jobs / "weekly.toml")
-    with pytest.raises(ClosedLoopError, match="wave 20261124070000 of the job 'send_newsletter'"):
+    with pytest.raises(TryLater, match="wave 20261124070000 of the job 'send_newsletter'"):
         desk.run("weekly", "2026-11-24T06:10")
     assert len(desk.uploads()) == 1
 
@@ -417,7 +436,7 @@ def test_a_pull_that_died_while_filling_a_lost_warehouse_is_gone_on_with(desk: D
     with Ledger(desk.root / "var" / "ledger.sqlite") as ledger:
         ledger.heal_files("de", [])
     desk.customers("a@example.com", "b@example.com")
-    with pytest.raises(ClosedLoopError, match="lacks 1 file that had been loaded"):
+    with pytest.raises(TryLater, match="lacks 1 file that had been loaded"):
         desk.send()
     desk.pull("2026-11-24T05:40")
     assert sent(desk.send()).wave.dropped == {"unsubscribed": 1}
@@ -431,7 +450,7 @@ def test_an_older_warehouse_put_back_is_filled_before_anything_is_sent(desk: Des
     desk.pull("2026-11-24T05:30")
     (desk.root / "var" / "warehouse.duckdb").write_bytes(older)
     desk.customers("a@example.com", "b@example.com", "c@example.com")
-    with pytest.raises(ClosedLoopError, match="lacks 1 file that had been loaded"):
+    with pytest.raises(TryLater, match="lacks 1 file that had been loaded"):
         desk.send()
     desk.pull("2026-11-24T05:40")
     assert sent(desk.send()).wave.dropped == {"unsubscribed": 2}
@@ -440,21 +459,38 @@ def test_an_older_warehouse_put_back_is_filled_before_anything_is_sent(desk: Des
 def test_nothing_is_sent_while_the_platform_has_halted(desk: Desk) -> None:
     desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nupload ')
     desk.remote.put("/errors/20261117060000_subscribers.csv.error", b"1;QUOTING;")
-    with pytest.raises(TryLater, match=r"20261117060000_subscribers\.csv\.error in /errors"):
+    with pytest.raises(ImportHalted, match=r"20261117060000_subscribers\.csv\.error in /errors"):
+        desk.send()
+    with pytest.raises(Suspended):
         desk.send()
     desk.remote.remove("/errors/20261117060000_subscribers.csv.error")
+    with pytest.raises(Suspended):
+        desk.send()
+    desk.restart("assume-sent")
     assert sent(desk.send()).outcome == "sent"
 
 
-def test_a_wave_that_was_not_renamed_is_built_anew_without_those_who_left_since(desk: Desk) -> None:
+def test_a_wave_that_was_not_renamed_goes_on_without_those_who_left_since(desk: Desk) -> None:
     remote = LosingAnswers("before", times=2)
     desk.customers("a@example.com", "b@example.com")
     with pytest.raises(RemoteError):
         desk.send(remote=remote)
-    desk.put("20261124_unsubscribes.csv", LEFT + b"1;1;1;b@example.com;2026-11-24 08:00:00\n")
-    desk.pull("2026-11-24T08:00")
+    desk.put("20261124_unsubscribes.csv", LEFT + b"1;1;1;b@example.com;2026-11-24 07:05:00\n")
+    desk.pull("2026-11-24T06:10")
+    wave = sent(desk.send("2026-11-24T06:20", remote=remote)).wave
+    assert (wave.wave_id, wave.written, wave.dropped) == (20261124070000, 1, {"unsubscribed": 1})
+    assert [file.name for file in remote.listing("/incoming")] == [wave.file]
+    assert b"b@example.com" not in remote.read(f"/incoming/{wave.file}")
+
+
+def test_a_wave_that_was_not_renamed_for_an_hour_is_selected_anew(desk: Desk) -> None:
+    remote = LosingAnswers("before", times=2)
+    desk.customers("a@example.com", "b@example.com")
+    with pytest.raises(RemoteError):
+        desk.send(remote=remote)
+    desk.customers("a@example.com", "b@example.com", "c@example.com")
     wave = sent(desk.send("2026-11-24T09:00", remote=remote)).wave
-    assert (wave.written, wave.dropped) == (1, {"unsubscribed": 1})
+    assert (wave.wave_id, wave.written) == (20261124100000, 3)
     assert [file.name for file in remote.listing("/incoming")] == [wave.file]
 
 

@@ -1,0 +1,37 @@
+"""Who must not be mailed: a warehouse that is whole and up to date, or no sending."""
+
+from closedloop.core.report import number
+from closedloop.errors import TryLater
+from closedloop.flows.ports import Ports
+
+Notes = list[str]
+
+
+def up_to_date(client: str, ports: Ports) -> Notes:
+    """Bring the warehouse up to date; say so if it knows nobody of this client yet.
+
+    Raises `TryLater` where it lacks what had been loaded: the next pull fills it, and a send goes through again.
+    """
+    known = {(load.file.name, load.file.sha256) for load in ports.ledger.files(client)}
+    if known and ports.warehouse.mark() is None:
+        raise _lost({name for name, _ in known})
+    notes = ports.warehouse.prepare(ports.responses)
+    loads = ports.warehouse.loads(client)
+    # A pull that died while it filled a lost warehouse has healed the ledger already; the archive still tells.
+    if not loads and (kept := ports.state.archives(client)):
+        raise _lost({path.stem for path in kept})
+    loaded = {(load.file.name, load.file.sha256) for load in loads}
+    if known - loaded:
+        raise _lost({name for name, _ in known - loaded})
+    if not loaded:
+        notes.append(
+            f"no response file of '{client}' is loaded yet: nobody is known to have unsubscribed or bounced"
+        )
+    return notes
+
+
+def _lost(names: set[str]) -> TryLater:
+    return TryLater(
+        f"the warehouse lacks {number(len(names), 'file')} that had been loaded, {max(names)} among them: it may have been "
+        "lost, and with it who unsubscribed. Nothing was sent; run the pull job of this client first"
+    )

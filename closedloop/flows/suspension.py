@@ -1,0 +1,191 @@
+"""Error files written, held against runs, and put away."""
+
+from datetime import datetime
+from typing import Literal
+
+from closedloop.core import trouble
+from closedloop.core.report import failure
+from closedloop.errors import ImportHalted, Suspended, UntoldWave
+from closedloop.flows.ports import Ports
+from closedloop.model.error_file import Case, ErrorFile, FileNote, Problem
+from closedloop.model.job import PullJob, SendJob
+from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
+from closedloop.model.wave import Wave, WaveState
+
+Job = SendJob | PullJob
+Ending = Literal["retried", "assume-sent", "resend", "itself"]
+SETTLED = (WaveState.PUBLISHED, WaveState.CONFIRMED)
+
+
+def refuse_if_suspended(job: Job, ports: Ports, but: ErrorFile | None = None) -> None:
+    """Raise `Suspended`, in one line, where an open error file keeps the job from running; `but` is being restarted."""
+    for error in ports.errors.open():
+        if but and error.name == but.name:
+            continue
+        if trouble.suspends(error, job):
+            _tell(error, ports)
+            raise Suspended(f"{job.name}: {trouble.line(error)}")
+
+
+def held_files(job: PullJob, ports: Ports) -> list[ErrorFile]:
+    """Return the error files whose refused files are left alone until a restart."""
+    if job.on_error == "continue":
+        return []
+    return [error for error in ports.errors.open() if _is_about_files(error, job)]
+
+
+def note_error(error: Exception, job: Job, ports: Ports, run: str, at: datetime) -> None:
+    """Write an error file for an error that ended a run, where the next run would only meet it again."""
+    case = trouble.case_of(error)
+    if case is None:
+        return
+    halt = error.halt if isinstance(error, ImportHalted) else None
+    file = error.file if isinstance(error, UntoldWave) else halt
+    what = trouble.Failure(
+        case,
+        trouble.chain(error),
+        stage=ports.at.now,
+        wave=_wave_of(file, job, ports) if halt else _unsettled(job, ports),
+        files=(FileNote(name=file, size=0),) if file and not halt else (),
+        halt=halt,
+    )
+    described = trouble.describe(what, job, run, at)
+    _put(described, ports)
+
+
+def note_report(
+    report: RunReport, job: Job, ports: Ports, restarted: ErrorFile | None = None
+) -> None:
+    """Write an error file for what a run reports as failed, and put away what the run has outdated."""
+    for described in _described(report, job, ports):
+        _put(described, ports)
+    for error in ports.errors.open():
+        if _is_over(error, report, job, ports, restarted):
+            by: Ending = "retried" if restarted and error.name == restarted.name else "itself"
+            recovered(error, by, ports, report.finished)
+
+
+def recovered(error: ErrorFile, by: Ending, ports: Ports, at: datetime) -> None:
+    """Put an error file away: its job runs again."""
+    ports.errors.resolve(error, by, at)
+
+
+def went_through(report: RunReport) -> bool:
+    """Say whether a run came to its end, whatever it found."""
+    if isinstance(report.result, SendResult):
+        return report.result.outcome != "unknown"
+    return all(file.status is not FileStatus.UNREACHABLE for file in report.result.files)
+
+
+def _described(report: RunReport, job: Job, ports: Ports) -> list[ErrorFile]:
+    """Return an error file for each failure that a report tells of."""
+    match report.result:
+        case SendResult(outcome="unknown", wave=Wave() as wave):
+            failures = [(_unknown(wave), job)]
+        case PullResult() as pulled if isinstance(job, PullJob):
+            halted = [
+                (_halted(halt, job, ports), _sender(halt, job, ports)) for halt in pulled.halts
+            ]
+            failures = [*((failure, job) for failure in _refused(pulled)), *halted]
+        case _:
+            failures = []
+    return [
+        trouble.describe(what, whose, report.run_id, report.started) for what, whose in failures
+    ]
+
+
+def _unknown(wave: Wave) -> trouble.Failure:
+    sentence = f"it can't be known whether the platform took {wave.file}: the answer to its rename was lost and the file is gone"
+    problem = Problem(error="OutcomeUnknown", sentence=sentence)
+    return trouble.Failure(Case.UNKNOWN_OUTCOME, (problem,), stage="publish", wave=wave)
+
+
+def _refused(pulled: PullResult) -> list[trouble.Failure]:
+    refused = [file for file in pulled.files if file.status is FileStatus.REFUSED]
+    if not refused:
+        return []
+    notes = tuple(
+        FileNote(name=file.name, size=file.size, modified=file.modified, sha256=file.sha256)
+        for file in refused
+    )
+    problems = tuple(Problem(error="FileRefused", sentence=failure(file)) for file in refused)
+    return [trouble.Failure(Case.REFUSED_FILES, problems, stage="check", files=notes)]
+
+
+def _halted(halt: str, job: PullJob, ports: Ports) -> trouble.Failure:
+    sentence = (
+        f"the platform left {halt} in its errors folder: it imports nothing more of this client"
+    )
+    problem = Problem(error="ImportHalted", sentence=sentence)
+    wave = _wave_of(halt, job, ports)
+    return trouble.Failure(Case.HALTED_IMPORT, (problem,), wave=wave, halt=halt)
+
+
+def _put(described: ErrorFile, ports: Ports) -> None:
+    """Write an error file, or the open one anew that is about the same, and tell of it once."""
+    for old in ports.errors.open():
+        if trouble.is_same(old, described):
+            described = trouble.again(old, described)
+    ports.errors.put(described)
+    _tell(described, ports)
+
+
+def _tell(error: ErrorFile, ports: Ports) -> None:
+    """Mail once that a job is suspended; a run that died before it did so leaves that to the next."""
+    if not error.told:
+        ports.errors.put(error.model_copy(update={"told": True}))
+
+
+def _is_over(
+    error: ErrorFile, report: RunReport, job: Job, ports: Ports, restarted: ErrorFile | None
+) -> bool:
+    """Say whether a run outdated an open error file: its files came in, its wave was seen, or the job went well."""
+    match error.case:
+        case Case.REFUSED_FILES:
+            return error.job == job.name and not _left(error, report, ports)
+        case Case.UNKNOWN_OUTCOME:
+            waves = ports.ledger.waves(error.client)
+            return any(_is_of(wave, error) and wave.state in SETTLED for wave in waves)
+        case Case.FAILED | Case.BUG | Case.REFUSED_LOG_IN if error.job == job.name:
+            is_retried = restarted is not None and restarted.name == error.name
+            return (is_retried or error.suspends == "nothing") and went_through(report)
+        case _:
+            return False
+
+
+def _left(error: ErrorFile, report: RunReport, ports: Ports) -> tuple[FileNote, ...]:
+    """Return the refused files that have not come in since; the error file names only these from now on."""
+    if not isinstance(report.result, PullResult):
+        return error.files
+    done = (FileStatus.LOADED, FileStatus.RESTATED, FileStatus.RELOADED)
+    loaded = {file.name for file in report.result.files if file.status in done}
+    left = tuple(file for file in error.files if file.name not in loaded)
+    if left and left != error.files:
+        ports.errors.put(error.model_copy(update={"files": left}))
+    return left
+
+
+def _is_about_files(error: ErrorFile, job: PullJob) -> bool:
+    return error.case is Case.REFUSED_FILES and error.job == job.name
+
+
+def _is_of(wave: Wave, error: ErrorFile) -> bool:
+    return error.wave is not None and wave.wave_id == error.wave.wave_id
+
+
+def _wave_of(file: str | None, job: Job, ports: Ports) -> Wave | None:
+    """Return the wave that a file's name speaks of."""
+    waves = ports.ledger.waves(job.client)
+    return next((wave for wave in waves if file and wave.file in file), None)
+
+
+def _unsettled(job: Job, ports: Ports) -> Wave | None:
+    """Return the wave that a failed send left behind."""
+    waves = [w for w in ports.ledger.waves(job.client) if w.job == job.name]
+    return next((wave for wave in waves if wave.state not in SETTLED), None)
+
+
+def _sender(halt: str, job: PullJob, ports: Ports) -> Job:
+    """Return the job whose wave the platform speaks of, as far as it is known."""
+    wave = _wave_of(halt, job, ports)
+    return job.model_copy(update={"name": wave.job, "kind": "send"}) if wave else job

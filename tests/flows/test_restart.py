@@ -1,0 +1,388 @@
+"""What a failure leaves behind, whom it suspends, and how a restart goes on."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from closedloop.core.restart import Choice
+from closedloop.errors import ClosedLoopError, LogInRefused, ProjectError, Suspended
+from closedloop.ledger import Ledger
+from closedloop.model.error_file import Case, ErrorFile
+from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
+from closedloop.model.wave import Wave, WaveState
+from closedloop.remote.memory import MemoryRemote
+
+LEFT = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
+BROKEN = b"mailingId;mailingToUserId\n1;1\n"
+UPLOAD = "20261124070000_subscribers.csv"
+AGAIN = "20261124073000_subscribers.csv"
+
+
+class Desk(Protocol):
+    root: Path
+    remote: MemoryRemote
+
+    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
+
+    def send(self, at: str = ..., **given: Any) -> RunReport: ...
+
+    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
+
+    def restart(
+        self, choice: Choice | None = ..., at: str = ..., **given: Any
+    ) -> list[RunReport | Wave | None]: ...
+
+    def open_errors(self) -> list[ErrorFile]: ...
+
+    def resolved_errors(self) -> list[ErrorFile]: ...
+
+    def customers(self, *addresses: str, head: str = ...) -> None: ...
+
+    def edit(self, name: str, old: str, new: str) -> None: ...
+
+    def waves(self) -> list[Wave]: ...
+
+    def left(self, folder: str) -> list[str]: ...
+
+    def uploads(self) -> list[str]: ...
+
+
+def left(address: str, number: int = 1) -> bytes:
+    return b"44;%d;9;%b;2026-11-19 12:00:00\n" % (number, address.encode())
+
+
+def only(found: list[ErrorFile]) -> ErrorFile:
+    (error,) = found
+    return error
+
+
+def statuses(report: Any) -> list[FileStatus]:
+    assert isinstance(report, RunReport)
+    assert isinstance(report.result, PullResult)
+    return [file.status for file in report.result.files]
+
+
+def ending(error: ErrorFile) -> str:
+    assert error.resolution
+    return error.resolution.by
+
+
+def with_errors_folder(desk: Desk) -> None:
+    desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nupload ')
+
+
+def halt(desk: Desk, upload: str = UPLOAD) -> None:
+    """Let the platform stop at an upload."""
+    desk.remote.remove(f"/incoming/{upload}")
+    desk.remote.put(f"/errors/{upload}.error", b"1;QUOTING;")
+
+
+class Locked(MemoryRemote):
+    """A server that lets nobody in, and counts who knocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.knocks = 0
+
+    def listing(self, folder: str) -> list[Any]:  # noqa: ARG002 as the Protocol has it
+        self.knocks += 1
+        raise LogInRefused("sftp.example.com:22 refused the log-in of 'r_shop'")
+
+
+class Full(MemoryRemote):
+    """A server without the upload folder, until it is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_there = False
+
+    def stage(self, *given: Any) -> None:
+        if not self.is_there:
+            raise ClosedLoopError("/incoming is missing on the server")
+        super().stage(*given)
+
+
+def test_an_error_file_is_whole_private_and_documented(desk: Desk) -> None:
+    remote = Full()
+    with pytest.raises(ClosedLoopError):
+        desk.send(remote=remote)
+    (path,) = (desk.root / "var" / "errors").glob("*.json")
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert path.name == "send_newsletter-20261124T060000000000Z.json"
+    found = json.loads(path.read_text())
+    assert (found["stage"], found["done"], found["left"]) == (
+        "stage",
+        ["settle", "select", "write"],
+        ["stage", "publish"],
+    )
+    assert found["wave"]["file"] == UPLOAD
+    assert found["errors"][0]["sentence"] == "/incoming is missing on the server"
+    assert found["next_steps"][-1]["command"] == "closedloop restart send_newsletter"
+    assert "example.com" not in json.dumps(found["files"])
+
+
+def test_a_restart_goes_on_at_the_failed_stage_with_what_was_written(desk: Desk) -> None:
+    remote = Full()
+    with pytest.raises(ClosedLoopError):
+        desk.send(remote=remote)
+    desk.customers("somebody@example.com")
+    remote.is_there = True
+    (report,) = desk.restart(remote=remote, at="2026-11-24T06:30")
+    assert isinstance(report, RunReport)
+    assert isinstance(report.result, SendResult)
+    assert report.result.wave
+    assert (report.result.wave.wave_id, report.result.wave.written) == (20261124070000, 3)
+    assert [file.name for file in remote.listing("/incoming")] == [UPLOAD]
+    assert ending(only(desk.resolved_errors())) == "retried"
+
+
+def test_a_restart_that_fails_again_leaves_one_error_file_and_tells_nothing_new(desk: Desk) -> None:
+    remote = Full()
+    with pytest.raises(ClosedLoopError):
+        desk.send(remote=remote)
+    for _ in range(2):
+        with pytest.raises(ClosedLoopError, match="is missing"):
+            desk.restart(remote=remote)
+    assert (only(desk.open_errors()).tries, only(desk.open_errors()).told) == (3, True)
+
+
+def test_a_job_that_shall_continue_tries_again_by_itself(desk: Desk) -> None:
+    desk.edit("jobs/send_newsletter.toml", "schema  ", 'on_error = "continue"\nschema  ')
+    remote = Full()
+    for minute in (0, 10):
+        with pytest.raises(ClosedLoopError, match="is missing"):
+            desk.send(f"2026-11-24T06:{minute:02}", remote=remote)
+    assert (only(desk.open_errors()).suspends, only(desk.open_errors()).tries) == ("nothing", 2)
+    remote.is_there = True
+    assert desk.send("2026-11-24T06:20", remote=remote).exit_code == 0
+    assert ending(only(desk.resolved_errors())) == "itself"
+
+
+def test_a_job_that_shall_continue_still_waits_where_it_could_mail_twice(desk: Desk) -> None:
+    desk.edit("jobs/send_newsletter.toml", "schema  ", 'on_error = "continue"\nschema  ')
+    with_errors_folder(desk)
+    desk.send()
+    halt(desk)
+    desk.pull()
+    with pytest.raises(Suspended):
+        desk.send("2026-12-01T06:00")
+
+
+def test_a_refused_log_in_suspends_every_job_of_the_client(desk: Desk) -> None:
+    remote = Locked()
+    with pytest.raises(LogInRefused):
+        desk.pull(remote=remote)
+    for again in (desk.pull, desk.send):
+        with pytest.raises(Suspended, match="log-in refused"):
+            again(remote=remote)
+    assert remote.knocks == 1
+    assert desk.open_errors()[0].case is Case.REFUSED_LOG_IN
+    desk.restart()
+    assert desk.open_errors() == []
+
+
+def test_a_refused_file_waits_alone_while_the_others_come_in(desk: Desk) -> None:
+    desk.put("20261120_unsubscribes.csv", BROKEN)
+    assert desk.pull().exit_code == 1
+    desk.put("20261121_unsubscribes.csv", LEFT + left("u1@example.com"))
+    later = desk.pull("2026-11-21T12:00")
+    assert statuses(later) == [FileStatus.LOADED]
+    assert isinstance(later.result, PullResult)
+    assert (later.exit_code, later.result.held) == (75, ("20261120_unsubscribes.csv",))
+    assert only(desk.open_errors()).tries == 1
+
+
+def test_another_content_of_a_refused_file_is_taken_in_without_a_restart(desk: Desk) -> None:
+    desk.put("20261120_unsubscribes.csv", BROKEN)
+    desk.pull()
+    desk.put("20261120_unsubscribes.csv", LEFT + left("u1@example.com"), "2026-11-20T13:00")
+    assert statuses(desk.pull("2026-11-20T14:00")) == [FileStatus.LOADED]
+    assert ending(only(desk.resolved_errors())) == "itself"
+
+
+def test_two_refused_files_share_an_error_file_until_the_last_came_in(desk: Desk) -> None:
+    for name in ("20261120_unsubscribes.csv", "20261120_clicks.csv"):
+        desk.put(name, BROKEN)
+    desk.pull()
+    assert len(only(desk.open_errors()).files) == 2
+    desk.put("20261120_unsubscribes.csv", LEFT + left("u1@example.com"), "2026-11-20T13:00")
+    desk.pull("2026-11-20T14:00")
+    assert [file.name for file in only(desk.open_errors()).files] == ["20261120_clicks.csv"]
+
+
+def test_a_restart_of_refused_files_fetches_nothing_again(desk: Desk) -> None:
+    class Counting(MemoryRemote):
+        fetched = 0
+
+        def fetch(self, *given: Any) -> str:
+            self.fetched += 1
+            return super().fetch(*given)
+
+    remote = Counting()
+    desk.remote = remote
+    desk.put("20261120_unsubscribes.csv", LEFT + left("u1@example.com").replace(b" ", b"T"))
+    desk.pull()
+    desk.edit(
+        "schemas/unsubscribes.toml",
+        'type = "timestamp"',
+        'type = "timestamp", format = "%Y-%m-%dT%H:%M:%S"',
+    )
+    (report,) = desk.restart(remote=remote)
+    assert (statuses(report), remote.fetched) == ([FileStatus.LOADED], 1)
+
+
+@pytest.mark.parametrize("seen_by", ["pull", "send"])
+def test_the_platforms_error_file_suspends_the_sends_of_the_client(
+    desk: Desk, seen_by: str
+) -> None:
+    with_errors_folder(desk)
+    desk.send()
+    halt(desk)
+    if seen_by == "pull":
+        desk.pull("2026-11-24T06:20")
+    else:
+        with pytest.raises(ClosedLoopError, match="imports nothing more"):
+            desk.send("2026-12-01T06:00")
+    with pytest.raises(Suspended, match="import halted"):
+        desk.send("2026-12-01T06:10")
+    error = only(desk.open_errors())
+    assert (error.job, error.halt) == ("send_newsletter", f"{UPLOAD}.error")
+    assert error.wave
+    assert error.wave.wave_id == 20261124070000
+    assert desk.pull("2026-12-01T06:20").exit_code == 0
+
+
+def test_a_failed_import_is_sent_again_with_the_same_content_as_the_same_wave(desk: Desk) -> None:
+    with_errors_folder(desk)
+    desk.send()
+    content = desk.remote.read(f"/incoming/{UPLOAD}")
+    halt(desk)
+    desk.pull("2026-11-24T06:20")
+    desk.restart("resend")
+    assert desk.uploads() == [AGAIN]
+    assert desk.remote.read(f"/incoming/{AGAIN}") == content
+    (wave,) = desk.waves()
+    assert (wave.wave_id, wave.file, wave.state) == (20261124070000, AGAIN, WaveState.PUBLISHED)
+    assert (desk.left("outbox"), ending(only(desk.resolved_errors()))) == ([], "resend")
+    desk.pull("2026-11-24T06:40")
+    assert desk.open_errors() == []
+    assert desk.send("2026-12-01T06:00").exit_code == 0
+
+
+def test_who_left_since_is_not_in_a_wave_that_is_sent_again(desk: Desk) -> None:
+    with_errors_folder(desk)
+    desk.customers("a@example.com", "B@example.com", 'c@example.com;Frau;"C; ""c""";Müller')
+    desk.send()
+    halt(desk)
+    desk.put("20261124_unsubscribes.csv", LEFT + left("b@Example.com"), "2026-11-24T06:10")
+    desk.pull("2026-11-24T06:20")
+    desk.restart("resend")
+    (wave,) = desk.waves()
+    assert (wave.written, wave.dropped["unsubscribed"]) == (2, 1)
+    assert wave.selected == wave.written + sum(wave.dropped.values())
+    assert b"B@example" not in desk.remote.read(f"/incoming/{AGAIN}")
+
+
+def test_a_failed_trigger_uploads_nothing_again(desk: Desk) -> None:
+    with_errors_folder(desk)
+    desk.send()
+    halt(desk)
+    desk.pull("2026-11-24T06:20")
+    desk.restart("assume-sent")
+    assert (desk.uploads(), desk.open_errors()) == ([], [])
+    desk.pull("2026-11-24T06:40")
+    assert desk.open_errors() == []
+    report = desk.send("2026-11-24T06:50")
+    assert isinstance(report.result, SendResult)
+    assert report.result.outcome == "already sent"
+
+
+def test_an_error_file_of_the_platform_about_nothing_of_ours_can_only_be_acknowledged(
+    desk: Desk,
+) -> None:
+    with_errors_folder(desk)
+    halt(desk, "20250101000000_subscribers.csv")
+    desk.pull()
+    with pytest.raises(ProjectError, match="names no wave of ours"):
+        desk.restart("resend")
+    desk.restart("assume-sent")
+    assert desk.send().exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("choice", "uploads"), [("assume-sent", [UPLOAD]), ("resend", [UPLOAD, AGAIN])]
+)
+def test_a_wave_that_only_its_copy_tells_of_is_adopted_or_another_one_sent(
+    desk: Desk, choice: Choice, uploads: list[str]
+) -> None:
+    desk.send()
+    (desk.root / "var" / "ledger.sqlite").unlink()
+    with pytest.raises(ClosedLoopError, match="the ledger does not know it"):
+        desk.send("2026-11-24T06:10")
+    desk.restart(choice)
+    assert desk.uploads() == uploads
+    assert desk.waves()[0].written == 3
+    report = desk.send("2026-11-24T06:40")
+    assert isinstance(report.result, SendResult)
+    assert (report.result.outcome, desk.open_errors()) == ("already sent", [])
+
+
+def test_an_unreadable_error_file_stops_all_jobs(desk: Desk) -> None:
+    errors = desk.root / "var" / "errors"
+    errors.mkdir(parents=True)
+    (errors / "send_newsletter-x.json").write_text("{")
+    for run in (desk.pull, desk.send):
+        with pytest.raises(Suspended, match="can't be read as an error file"):
+            run()
+
+
+def test_a_bug_suspends_its_job_and_shows_no_value(desk: Desk) -> None:
+    class Broken(MemoryRemote):
+        def listing(self, folder: str) -> list[Any]:  # noqa: ARG002 as the Protocol has it
+            raise KeyError("anna@example.com, Anna Müller")
+
+    with pytest.raises(KeyError):
+        desk.pull(remote=Broken())
+    error = only(desk.open_errors())
+    assert error.case is Case.BUG
+    text = error.model_dump_json()
+    assert "anna" not in text.lower()
+    assert "key error in test_restart.py, line" in text
+    with pytest.raises(Suspended):
+        desk.pull()
+
+
+def test_what_transient_faults_and_settings_leave_is_no_error_file(desk: Desk) -> None:
+    desk.edit("jobs/send_newsletter.toml", 'file = "customers.csv"', 'file = "nowhere.csv"')
+    with pytest.raises(ProjectError):
+        desk.send()
+    assert desk.open_errors() == []
+    with Ledger(desk.root / "var" / "ledger.sqlite") as ledger:
+        assert ledger.last_run("send_newsletter")
+
+
+@pytest.mark.parametrize("choice", ["assume-sent", "resend"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_restart_that_is_killed_anywhere_can_be_asked_for_again(
+    new_desk: Callable[[str], Desk], kill: Callable[..., bool], choice: Choice, *, before: bool
+) -> None:
+    died, looks = True, 0
+    while died:
+        looks += 1
+        desk = new_desk(f"killed at {looks}")
+        with_errors_folder(desk)
+        desk.send()
+        halt(desk)
+        desk.pull("2026-11-24T06:20")
+        died = kill(partial(desk.restart, choice), looks, before=before)
+        if desk.open_errors():
+            desk.restart(choice, "2026-11-24T07:00")
+        assert desk.open_errors() == []
+        assert [wave.state for wave in desk.waves()] == [WaveState.PUBLISHED]
+        assert len(desk.uploads()) == (choice == "resend")
+        assert desk.left("outbox") == []
+    assert looks > 5
