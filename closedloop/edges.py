@@ -65,6 +65,7 @@ def ports(
             rows=partial(selected, root=project.root, warehouse=stored),
             watch=_safe_points(watch, stopping),
             errors=ErrorFiles(StateFolder(project.state)),
+            mailer=mailer(project),
         )
 
 

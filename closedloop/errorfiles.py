@@ -1,13 +1,11 @@
 """The error files of a project: open ones in `errors/`, the others in `errors/resolved/`."""
 
-from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
 from closedloop.errors import Suspended
-from closedloop.model.error_file import ErrorFile, Resolution
+from closedloop.model.error_file import ErrorFile
 from closedloop.state import StateFolder, appearing, settle, speaking
 
 
@@ -44,14 +42,9 @@ class ErrorFiles:
         with speaking(path), appearing(path) as stream:
             stream.write(_text(error))
 
-    def resolve(
-        self,
-        error: ErrorFile,
-        by: Literal["retried", "assume-sent", "resend", "itself"],
-        at: datetime,
-    ) -> None:
-        """Write down how it ended, and put it away."""
-        self.put(error.model_copy(update={"resolution": Resolution(at=at, by=by)}))
+    def resolve(self, error: ErrorFile) -> None:
+        """Put an error file away that says how it ended."""
+        self.put(error)
         target = self._state.errors("resolved") / f"{error.name}.json"
         with speaking(target):
             settle(self.path(error), target)

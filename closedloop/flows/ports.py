@@ -7,6 +7,7 @@ from polars import DataFrame
 
 from closedloop.errorfiles import ErrorFiles
 from closedloop.ledger import Ledger
+from closedloop.mail.base import Mailer, NoMailer
 from closedloop.model.job import Selection
 from closedloop.model.settings import Client
 from closedloop.model.table import Schema
@@ -46,4 +47,5 @@ class Ports:
     rows: Callable[[Selection], Iterator[DataFrame]]
     watch: Callable[[str], Progress]
     errors: ErrorFiles
+    mailer: Mailer = field(default_factory=NoMailer)
     at: Stages = field(default_factory=Stages)

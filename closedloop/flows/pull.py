@@ -70,7 +70,9 @@ def pull(
         ports.warehouse.close()
         ports.ledger.put_mark(job.client, ports.warehouse.mark())
     halts = tuple(error_files(ports))
-    result = PullResult(tuple(outcomes), planned.missing, planned.ignored, halts, waiting)
+    result = PullResult(
+        tuple(outcomes), planned.missing, planned.ignored, halts=halts, held=waiting
+    )
     return result, notes
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from closedloop.core.report import as_json
 from closedloop.errors import ClosedLoopError
+from closedloop.flows.letters import tell_of_run
 from closedloop.flows.ports import Ports
 from closedloop.flows.pull import NOT_LOADED, foresee, pull, reload
 from closedloop.flows.send import Layouts, rehearse, send, send_test
@@ -69,8 +70,12 @@ def carry_out(
         raise
     run_id = f"{job.name}-idle" if _is_idle(result) else run_id
     report = RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))
-    ports.ledger.put_run(_row(report))
     note_report(report, job, ports, wish.restart)
+    # Told before it is written down: of a run that died in between, nobody else would tell.
+    last = ports.ledger.last_run(job.name)
+    told = last.report if last else None
+    tell_of_run(report, job, ports.client, ports.ledger, told, ports.mailer)
+    ports.ledger.put_run(_row(report))
     return report
 
 

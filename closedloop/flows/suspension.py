@@ -6,8 +6,9 @@ from typing import Literal
 from closedloop.core import trouble
 from closedloop.core.report import failure
 from closedloop.errors import ImportHalted, Suspended, UntoldWave
+from closedloop.flows.letters import tell_of_recovery, tell_of_suspension
 from closedloop.flows.ports import Ports
-from closedloop.model.error_file import Case, ErrorFile, FileNote, Problem
+from closedloop.model.error_file import Case, ErrorFile, FileNote, Problem, Resolution
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
 from closedloop.model.wave import Wave, WaveState
@@ -66,8 +67,10 @@ def note_report(
 
 
 def recovered(error: ErrorFile, by: Ending, ports: Ports, at: datetime) -> None:
-    """Put an error file away: its job runs again."""
-    ports.errors.resolve(error, by, at)
+    """Put an error file away, and mail once that its job runs again."""
+    ended = error.model_copy(update={"resolution": Resolution(at=at, by=by)})
+    tell_of_recovery(ended, at, ports.client, ports.mailer)
+    ports.errors.resolve(ended)
 
 
 def went_through(report: RunReport) -> bool:
@@ -132,7 +135,9 @@ def _put(described: ErrorFile, ports: Ports) -> None:
 
 def _tell(error: ErrorFile, ports: Ports) -> None:
     """Mail once that a job is suspended; a run that died before it did so leaves that to the next."""
-    if not error.told:
+    if error.told:
+        ports.mailer.flush()
+    elif tell_of_suspension(error, ports.client, ports.mailer):
         ports.errors.put(error.model_copy(update={"told": True}))
 
 
