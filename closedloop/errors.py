@@ -74,10 +74,11 @@ class RemoteError(ClosedLoopError):
 
 
 class OutcomeUnknown(RemoteError):
-    """The answer to an act was lost: look at the remote before acting again."""
+    """The answer to an act was lost: look at the remote before acting again, unless it `looked` already, in vain."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, looked: bool = False) -> None:
         super().__init__(message, transient=False)
+        self.looked = looked
 
 
 class LogInRefused(RemoteError):

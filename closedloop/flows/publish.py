@@ -29,7 +29,11 @@ def deliver(wave: Wave, ports: Ports, now: datetime) -> Wave:
         _deliver_products(path, ports)
     temporary = _temporary(wave, ports)
     ports.remote.remove(temporary)
-    ports.remote.stage(_outbox(wave, ports), temporary, ports.watch(f"upload {wave.file}"))
+    try:
+        ports.remote.stage(_outbox(wave, ports), temporary, ports.watch(f"upload {wave.file}"))
+    except OutcomeUnknown as error:
+        logger.warning("%s: %s", wave.file, error)
+        return _put(wave, WaveState.UNKNOWN, ports)
     return _publish(_put(wave, WaveState.STAGED, ports), ports, now)
 
 
@@ -146,6 +150,8 @@ def _publish(wave: Wave, ports: Ports, now: datetime) -> Wave:
             ports.remote.publish(_temporary(wave, ports), _final(wave, ports))
         except (OutcomeUnknown, AlreadyThere, NotThere) as error:
             logger.warning("%s: %s", wave.file, error)
+            if isinstance(error, OutcomeUnknown) and error.looked:
+                return _put(wave, WaveState.UNKNOWN, ports)
             wave = _look(wave, ports, now)
         else:
             wave = _published(wave, ports, now)
@@ -190,16 +196,31 @@ def _published(wave: Wave, ports: Ports, now: datetime) -> Wave:
 def _deliver_products(path: Path, ports: Ports) -> None:
     """Publish a product file; one that a killed run published already is left as it is."""
     final = f"{ports.client.upload}/{path.name}"
-    found = ports.remote.find(final)
-    if found is None:
-        ports.remote.remove(f"{final}.part")
-        ports.remote.stage(path, f"{final}.part", ports.watch(f"upload {path.name}"))
+    if _holds(final, path, ports):
+        return
+    ports.remote.remove(f"{final}.part")
+    ports.remote.stage(path, f"{final}.part", ports.watch(f"upload {path.name}"))
+    try:
         ports.remote.publish(f"{final}.part", final)
-    elif found.size != path.stat().st_size:
+    except (OutcomeUnknown, AlreadyThere, NotThere) as error:
+        logger.warning("%s: %s", path.name, error)
+        if not _holds(final, path, ports):
+            raise RemoteError(
+                f"{path.name}: the server does not show the product data under this name, so nobody was mailed; the "
+                "next run sends both files anew"
+            ) from error
+        ports.remote.remove(f"{final}.part")
+
+
+def _holds(final: str, path: Path, ports: Ports) -> bool:
+    """Say whether the server holds this product file; `AlreadyThere` if it holds another of its name."""
+    found = ports.remote.find(final)
+    if found and found.size != path.stat().st_size:
         raise AlreadyThere(
             f"{final}: the server holds other product data of this name; nothing was sent. "
             "Remove it there, or wait for the job's next slot"
         )
+    return found is not None
 
 
 def withdraw(wave: Wave, ports: Ports) -> None:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
-from closedloop.errors import RemoteError
+from closedloop.errors import LogInRefused, RemoteError
 from closedloop.remote.access import Access
+from closedloop.remote.conversation import IF_IT_GOES_ON
 from closedloop.remote.patience import Patience, Watchdog
 from closedloop.remote.session import Session
 
@@ -87,14 +88,13 @@ class Connection:
                 raise self._silent(doing) from error
             hopeless = isinstance(error, IncompatiblePeer | paramiko.ChannelException)
             raise RemoteError(
-                f"the connection broke while {doing} {self._access.peer}: {_words(error)}",
+                f"the connection broke while {doing} {self._access.peer}: {_words(error)}; {_advice(error)}",
                 transient=not hopeless,
             ) from error
 
     def _silent(self, doing: str) -> RemoteError:
         return RemoteError(
-            f"{self._access.peer} fell silent: gave up {doing} it; if that goes on, "
-            f"look at the network between, and at the server",
+            f"{self._access.peer} fell silent: gave up {doing} it; {IF_IT_GOES_ON}",
             transient=True,
         )
 
@@ -129,19 +129,19 @@ class Connection:
                     raise
                 raise self._refused(error) from error
         if missing:
-            raise RemoteError(
+            raise LogInRefused(
                 f"{self._access.peer} wants a second proof besides ours ({', '.join(missing)}), "
                 f"which can't be given by a program; ask for an account without"
             )
 
-    def _refused(self, error: paramiko.AuthenticationException) -> RemoteError:
+    def _refused(self, error: paramiko.AuthenticationException) -> LogInRefused:
         # A server that hangs up may mean no; taking it for a fault of the line could lock the account.
         did = "refused" if self._transport.is_active() else "hung up, which may mean no, on"
         offers = ""
         if isinstance(error, paramiko.BadAuthenticationType):
             offers = f" (it offers {', '.join(error.allowed_types)})"
         setting = self._access.setting
-        return RemoteError(
+        return LogInRefused(
             f"{self._access.peer} {did} the log-in of '{self._access.client.user}'{offers}; it is not tried again, "
             f"since accounts get locked. Compare {setting('user')} and "
             f"{setting('key' if self._access.client.key else 'password_env')} with what the platform's support has"
@@ -190,12 +190,18 @@ def _algorithms(pins: dict[bytes, str]) -> tuple[str, ...]:
 
 
 def _words(error: BaseException) -> str:
-    if str(error) == "Socket is closed":
-        # The library's own words for a line that the server closed while we were sending.
+    if str(error).startswith(("Socket is closed", "Error reading SSH protocol banner")):
+        # The library's own words for a line that the server closed.
         return "closed by the server"
     if isinstance(error, OSError):
         return error.strerror or str(error) or "no answer in time"
     if str(error).startswith("Indecipherable protocol"):
         # The library quotes what the server said, which may be anything.
-        return "it does not speak SSH; are host and port right?"
+        return "it does not speak SSH"
     return str(error) or "closed by the server"
+
+
+def _advice(error: BaseException) -> str:
+    if str(error).startswith("Indecipherable protocol"):
+        return "are host and port right?"
+    return IF_IT_GOES_ON

@@ -16,6 +16,8 @@ from closedloop.remote.packets import Fields, Kind, Status
 LARGEST_PACKET = 16 * 1024 * 1024
 RECEIVE_BYTES = 1024 * 1024
 NEVER_ASKED = 0
+IF_IT_GOES_ON = "if that goes on, look at the network between, and at the server"
+SUPPORT = "ask the platform's support"
 
 
 class Stream(Protocol):
@@ -111,7 +113,10 @@ class Conversation:
         if code is None or code == Status.OK:
             self._give_up(f"it sends packet {answer.kind} when asked to {doing}")
         if code == Status.NO_SUCH_FILE:
-            raise NotThere(f"{self._peer} can't {doing}: there is no such file or folder")
+            raise NotThere(
+                f"{self._peer} can't {doing}: there is no such file or folder; compare the folders of this client in "
+                "closedloop.toml with those on the server"
+            )
         raise Refused(f"{self._peer} refused to {doing}: {_reason(code)}", code)
 
     @contextmanager
@@ -140,7 +145,7 @@ class Conversation:
         self._receive(4)
         length = int.from_bytes(self._received[:4], "big")
         if not 1 <= length <= LARGEST_PACKET:
-            self._give_up("it sends something else; does the account's log-in script print text?")
+            self._give_up("it sends something else, as where a log-in script prints text")
         self._receive(4 + length)
         kind = self._received[4]
         with memoryview(self._received) as received:
@@ -153,21 +158,25 @@ class Conversation:
             piece = self._stream.recv(RECEIVE_BYTES)
             if not piece:
                 self._unanswered.add(NEVER_ASKED)
-                raise RemoteError(f"{self._peer} closed the connection", transient=True)
+                raise RemoteError(
+                    f"{self._peer} closed the connection; {IF_IT_GOES_ON}", transient=True
+                )
             self._received += piece
 
     def _give_up(self, why: str) -> NoReturn:
         # A request nobody asked is never answered: the conversation stays unsettled.
         self._unanswered.add(NEVER_ASKED)
-        raise RemoteError(f"{self._peer} does not speak SFTP as we know it: {why}")
+        raise RemoteError(f"{self._peer} does not speak SFTP as we know it: {why}; {SUPPORT}")
 
 
 def _reason(code: int) -> str:
     # The server's own words are left out: they may hold anything.
     if code == Status.PERMISSION_DENIED:
-        return "permission denied; ask for the rights of this account"
+        return f"permission denied; {SUPPORT} for the rights of this account"
     if code == Status.FAILURE:
-        return "it gives no reason; its disk may be full, or the folder not writable"
+        return f"it gives no reason, so its disk may be full, or the folder not writable; {SUPPORT}"
     if code == Status.OP_UNSUPPORTED:
-        return "it does not know how to"
-    return f"it answers with status {code}"
+        return f"it does not know how to; {SUPPORT} for a server that does"
+    if code in (Status.NO_CONNECTION, Status.CONNECTION_LOST):
+        return f"it has lost what lies behind it; if that goes on, {SUPPORT}"
+    return f"it answers with status {code}, which tells us nothing; {SUPPORT}"

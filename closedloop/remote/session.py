@@ -103,11 +103,11 @@ class Session:
         page = []
         with self._peer.understanding():
             for _ in range(fields.number()):
-                name = str(fields.text(), "utf-8", "backslashreplace")
+                name = _shown(str(fields.text(), "utf-8", "backslashreplace"))
                 fields.text()
                 attributes = Attributes.read(fields)
                 # A name with a slash would lead out of the folder: no honest server has one.
-                if name not in (".", "..") and "/" not in name:
+                if name not in ("", ".", "..") and "/" not in name:
                     page.append((name, attributes))
         return page
 
@@ -133,6 +133,15 @@ class Session:
 
 def _encoded(path: str) -> bytes:
     return packets.text(path.encode())
+
+
+def _shown(name: str) -> str:
+    """Write signs that would move or colour a terminal, or break a line, as what they are; no name of ours has any."""
+    if name.isprintable():
+        return name
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name
+    )
 
 
 def _block(limit: int) -> int:

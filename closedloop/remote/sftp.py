@@ -70,6 +70,15 @@ class SftpRemote:
     def fetch(self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet) -> str:
         """Bring one listed file to `target` and return its SHA-256 (hex)."""
         path = f"{folder.rstrip('/')}/{file.name}"
+        try:
+            return self._fetch(path, file, target, progress)
+        except NotThere as error:
+            raise NotThere(
+                f"{path} is listed, but not there: it was removed meanwhile, or the listing is wrong; if it stays so, "
+                "ask the platform's support for it"
+            ) from error
+
+    def _fetch(self, path: str, file: RemoteFile, target: Path, progress: Progress) -> str:
         with landing(target, path, file) as place, self._session() as session:
 
             def sink(data: memoryview) -> None:
@@ -88,13 +97,26 @@ class SftpRemote:
         with _local(source) as (stream, whole), self._session() as session:
             with session.creating(path) as opened:
                 sent = opened.write(stream, whole, progress)
-            stored = session.attributes(path).size
+            stored = self._stored(session, path)
         if sent != whole:
             raise ClosedLoopError(
                 f"{source} changed while it was sent; leave it alone and run again"
             )
         if stored != sent:
-            raise RemoteError(f"{self._access.peer} stored {stored} of {sent} bytes of {path}")
+            raise RemoteError(
+                f"{self._access.peer} stored {stored} of {sent} bytes of {path}, so it was not published; the next run "
+                "stores it anew. Is the disk there full?"
+            )
+
+    def _stored(self, session: Session, path: str) -> int | None:
+        try:
+            return session.attributes(path).size
+        except NotThere as error:
+            raise OutcomeUnknown(
+                f"{self._access.peer} took {path} away while it still had its temporary name: it may have been imported; "
+                "find out before it is sent again",
+                looked=True,
+            ) from error
 
     def publish(self, staged: str, path: str) -> None:
         """Rename `staged` to `path`, never over an existing file. This is the act that mails people."""
@@ -106,6 +128,7 @@ class SftpRemote:
                 session.rename(staged, path)
             except (RemoteError, NotThere) as error:
                 raise _after_rename(session, staged, path, error) from error
+            _check_renamed(session, staged, path)
 
     def remove(self, path: str) -> None:
         """Remove a file; a missing file is no error."""
@@ -144,7 +167,7 @@ class SftpRemote:
     def _connected(self) -> Connection:
         # A caller who goes on to the next file must not knock again: each bad log-in counts towards a lock.
         if self._refusal is not None:
-            raise RemoteError(str(self._refusal))
+            raise type(self._refusal)(str(self._refusal))
         try:
             return Connection(self._access, self._patience)
         except RemoteError as error:
@@ -157,8 +180,12 @@ def _listed(session: Session, path: str, attributes: Attributes) -> RemoteFile |
     if attributes.is_link or not attributes.is_complete:
         try:
             attributes = session.attributes(path)
-        except (NotThere, Refused):
+        except NotThere:
             return None
+        except Refused:
+            if attributes.is_link:
+                return None
+            raise
     return _described(path, attributes)
 
 
@@ -166,7 +193,9 @@ def _described(path: str, attributes: Attributes) -> RemoteFile | None:
     if not attributes.is_plain:
         return None
     if attributes.size is None or attributes.modified is None:
-        raise RemoteError(f"the server does not tell size and time of {path}; we can't do without")
+        raise RemoteError(
+            f"the server does not tell size and time of {path}, which we can't do without; ask the platform's support"
+        )
     modified = datetime.fromtimestamp(attributes.modified, UTC)
     return RemoteFile(path.rpartition("/")[2], attributes.size, modified)
 
@@ -195,6 +224,27 @@ def _after_rename(
     if staged_is_there:
         return AlreadyThere(f"{path} exists on the server; nothing was overwritten")
     return unknown
+
+
+def _check_renamed(session: Session, staged: str, path: str) -> None:
+    """Look whether a rename that the server says it has done has left the old name; if it copied, remove that.
+
+    `OutcomeUnknown` where only the old name is there: it did nothing, or copied, and the import was quick. Where there
+    is no looking, its yes stands.
+    """
+    try:
+        is_left = session.is_taken(staged)
+        is_copied = is_left and session.is_taken(path)
+        if is_copied:
+            session.remove(staged)
+    except (RemoteError, NotThere):
+        return
+    if is_left and not is_copied:
+        raise OutcomeUnknown(
+            f"the server says that it renamed {staged} to {path}, but only the old name is there: find out whether it was "
+            "imported before it is sent again",
+            looked=True,
+        )
 
 
 @contextmanager

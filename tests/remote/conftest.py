@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from closedloop.emulator.config import Config
+from closedloop.emulator.misbehaviour import Misbehaviour
 from closedloop.emulator.platform import Platform
 from closedloop.emulator.server import Server
 from closedloop.model.settings import Client
@@ -61,24 +63,54 @@ def _asyncssh(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
 
 
 def _emulator(request: pytest.FixtureRequest, _: Path) -> DiskPlace:
-    platform: Platform = request.getfixturevalue("platform_server")
+    return _on_platform(request.getfixturevalue("platform_server"), Misbehaviour())
+
+
+def _odd(request: pytest.FixtureRequest, _: Path) -> DiskPlace:
+    return _on_platform(request.getfixturevalue("platform_server"), ODD)
+
+
+def _chatty(request: pytest.FixtureRequest, _: Path) -> DiskPlace:
+    return _on_platform(request.getfixturevalue("platform_server"), CHATTY)
+
+
+def _on_platform(server: Server, asked: Misbehaviour) -> DiskPlace:
+    platform = server.platform
+    server.misbehave = asked
     disk = platform.places.download(platform.config.clients[0])
     for left in disk.iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     settings = tomllib.loads(platform.places.client_settings.read_text())["clients"]["de"]
-    return DiskPlace(Client(**settings), "/outgoing", disk)
+    quick = {**settings, "key": str(platform.places.keys / "quick")}
+    return DiskPlace(Client(**quick), "/outgoing", disk)
 
 
 @pytest.fixture(scope="session")
-def platform_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def platform_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The emulated platform, serving."""
     platform = Platform(tmp_path_factory.mktemp("platform"), Config())
-    with Server(platform):
-        yield platform
+    with Server(platform) as server:
+        # An RSA key costs a tenth of a second at each log-in.
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        key.write_private_key(str(platform.places.keys / "quick"))
+        with (platform.places.keys / "de_rsa.pub").open("ab") as allowed:
+            allowed.write(key.export_public_key())
+        yield server
 
+
+# What servers may do without breaking a promise: all that has to do with the order and size of answers, and all that
+# has to do with the connection.
+ODD = Misbehaviour(short_reads=30_000, page=1, bare_names=True, out_of_order=True)
+CHATTY = Misbehaviour(noise_lines=40, rekey_bytes=100_000, rename_copies=True)
 
 # A further server joins the conformance suite by a line here.
-PLACES = {"openssh": _openssh, "asyncssh": _asyncssh, "emulator": _emulator}
+PLACES = {
+    "openssh": _openssh,
+    "asyncssh": _asyncssh,
+    "emulator": _emulator,
+    "odd emulator": _odd,
+    "chatty emulator": _chatty,
+}
 
 
 @pytest.fixture(params=["memory", *PLACES])

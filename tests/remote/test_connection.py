@@ -283,5 +283,5 @@ def test_an_account_without_sftp_says_so(
     keys = Path(sshd.key).with_name("authorized_keys")
     keys.write_text(f'command="echo welcome" {public_line(key)}\n')
     save(key, tmp_path / "id")
-    with pytest.raises(RemoteError, match="log-in script print text"):
+    with pytest.raises(RemoteError, match="log-in script prints text"):
         names(sshd.model_copy(update={"key": "id"}), tmp_path)

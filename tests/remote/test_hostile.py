@@ -103,6 +103,7 @@ def stage(platform: Platform, tmp_path: Path) -> Stage:
 def listing(remote: Remote, _: Stage) -> None:
     listed = {file.name: file.size for file in remote.listing("/outgoing")}
     assert listed["opens.csv"] == len(CONTENT)
+    assert all(name.isprintable() and "/" not in name for name in listed)
 
 
 def find(remote: Remote, _: Stage) -> None:
@@ -132,6 +133,16 @@ def store(remote: Remote, stage: Stage) -> None:
     assert (stage.incoming / "new.tmp").read_bytes() == CONTENT
 
 
+def store_wave(remote: Remote, stage: Stage) -> None:
+    remote.stage(stage.here / "source", f"/incoming/{WAVE}.part")
+
+
+def find_beside_another(remote: Remote, stage: Stage) -> None:
+    with stage.remote() as other:
+        find(other, stage)
+        find(remote, stage)
+
+
 def publish(remote: Remote, _: Stage) -> None:
     remote.publish("/incoming/wave.tmp", f"/incoming/{WAVE}")
 
@@ -152,9 +163,11 @@ def remove(remote: Remote, stage: Stage) -> None:
 OPERATIONS: dict[str, Callable[[Remote, Stage], None]] = {
     "list": listing,
     "find": find,
+    "find beside another": find_beside_another,
     "fetch": fetch,
     "fetch gone": fetch_gone,
     "stage": store,
+    "stage wave": store_wave,
     "publish": publish,
     "publish taken": publish_taken,
     "remove": remove,
