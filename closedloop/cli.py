@@ -163,7 +163,7 @@ def _log(verbose: int) -> None:
     pull.setLevel(logging.ERROR if verbose == 1 else logging.NOTSET)
 
 
-ORDER = ("init", "check", "run", "status", "restart", "schedule", "emulate", "demo")
+ORDER = ("init", "check", "run", "status", "restart", "schedule", "forget", "emulate", "demo")
 for _name, _module in {
     "init": "setup",
     "check": "setup",
@@ -171,6 +171,7 @@ for _name, _module in {
     "run": "operate",
     "status": "operate",
     "restart": "resume",
+    "forget": "forget",
 }.items():
     cli.late(_name, f"closedloop.commands.{_module}", _name)
 cli.late("emulate", "closedloop.emulator.command", "emulate")

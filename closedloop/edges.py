@@ -8,6 +8,7 @@ from functools import partial
 from closedloop.errorfiles import ErrorFiles
 from closedloop.errors import ProjectError
 from closedloop.flows.ports import Ports
+from closedloop.forgotten import ForgottenList
 from closedloop.ledger import Ledger
 from closedloop.locks import Patience
 from closedloop.mail.base import Mailer, NoMailer
@@ -66,6 +67,7 @@ def ports(
             watch=_safe_points(watch, stopping),
             errors=ErrorFiles(StateFolder(project.state)),
             mailer=mailer(project),
+            forgotten=ForgottenList(project.state).of(job.client),
         )
 
 

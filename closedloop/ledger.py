@@ -157,6 +157,21 @@ class Ledger:
         )
         return _run(rows[0]) if rows else None
 
+    def scrub(self, hidden: Callable[[str], str], *, dry_run: bool) -> int:
+        """Put every run's report through `hidden`; return how many were changed. No free page keeps the old ones."""
+        changed = [
+            (clean, row["run_id"])
+            for row in self._rows("select run_id, report from runs")
+            if (clean := hidden(row["report"])) != row["report"]
+        ]
+        if dry_run or not self._path.exists():
+            return len(changed)
+        with self._writing() as db:
+            db.executemany("update runs set report = ? where run_id = ?", changed)
+        with self._speaking():
+            self._connection().execute("vacuum")
+        return len(changed)
+
     def close(self) -> None:
         """Close the file."""
         if self._open:

@@ -190,7 +190,7 @@ def unpack(source: Path, target: Path) -> str:
     digest = hashlib.sha256()
     try:
         with speaking(target), source.open("rb") as packed, appearing(target) as plain:
-            for chunk in _decompressed(packed):
+            for chunk in decompressed(packed):
                 digest.update(chunk)
                 plain.write(chunk)
     except zstandard.ZstdError as error:
@@ -200,7 +200,7 @@ def unpack(source: Path, target: Path) -> str:
     return digest.hexdigest()
 
 
-def _decompressed(packed: BinaryIO) -> Iterator[bytes]:
+def decompressed(packed: BinaryIO) -> Iterator[bytes]:
     """Yield what a copy holds; the library itself is silent about one that is cut off."""
     import zstandard
 
@@ -228,7 +228,7 @@ def describe_copy(path: Path, packed: Path) -> Copy:
         stream = path.open("rb") if path.is_file() else packed.open("rb")
         with stream:
             chunks = (
-                iter(partial(stream.read, CHUNK), b"") if path.is_file() else _decompressed(stream)
+                iter(partial(stream.read, CHUNK), b"") if path.is_file() else decompressed(stream)
             )
             digest, lines, size = hashlib.sha256(), 0, 0
             for chunk in chunks:

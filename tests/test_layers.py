@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "spool": {"state", "errors"},
     "mail": {"model", "errors", "state", "locks"},
     "errorfiles": {"state", "model", "errors"},
+    "copies": {"state", "errors"},
+    "forgotten": {"state", "model", "errors"},
     # A selection's CSV is read as exactly as a delivered file, so it needs both the reader and the databases.
     "selection": {"core", "model", "errors", "warehouse"},
     "flows": {
@@ -34,6 +36,8 @@ MAY_IMPORT = {
         "locks",
         "mail",
         "errorfiles",
+        "copies",
+        "forgotten",
     },
     "emulator": {"errors"},
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from polars import DataFrame, Series, String, concat
 
+from closedloop.core.forgotten import without_forgotten
 from closedloop.core.recipients import (
     column_disagreements,
     decide,
@@ -106,7 +107,7 @@ def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:
         fitted = fit(batch, wanted.schema, wanted.consent)
         spool.append(fitted.rows)
         addresses.append(fitted.address)
-        reasons.append(fitted.reason)
+        reasons.append(without_forgotten(fitted.address, fitted.reason, ports.forgotten))
         progress(sum(map(len, addresses)), 0)
     if wanted.consent is None:
         return concat(reasons)

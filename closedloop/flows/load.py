@@ -9,6 +9,7 @@ from pathlib import Path
 from closedloop.core.parse import Block, read
 from closedloop.core.validate import Checked, check
 from closedloop.errors import FileRefused
+from closedloop.flows.blanking import Blanking
 from closedloop.flows.ports import Ports
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.job import PullJob
@@ -79,11 +80,13 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
     """
     identity, tally = landed.identity, Tally()
     kept = ports.state.quarantine(identity)
+    blanking = Blanking(landed.schema, ports.forgotten)
     with (
         QuarantineFile(kept) as quarantine,
         ports.warehouse.loading(identity, landed.schema) as loading,
     ):
-        for block, checked in _checked(landed, ports):
+        for block, found in _checked(landed, ports):
+            checked = blanking.of(found)
             tally.add(block, checked)
             loading.append(checked.accepted)
             quarantine.write((row.line, row.column, row.rule, row.raw) for row in checked.rejected)
@@ -92,6 +95,8 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
             raise FileRefused(
                 f"{identity.name}: {refusal}; the rejected rows are in {ports.state.shown(kept)}"
             )
+        # Before the commit: what is loaded is archived as it lies there, whoever brings that to its end.
+        blanking.clear(landed.path)
         loading.commit(tally.counts, tally.by_rule(), now)
     ports.ledger.put_load(Load(identity, tally.counts, now))
     return tally, place

@@ -9,6 +9,7 @@ from closedloop.errorfiles import ErrorFiles
 from closedloop.ledger import Ledger
 from closedloop.mail.base import Mailer, NoMailer
 from closedloop.model.job import Selection
+from closedloop.model.privacy import NOBODY, Forgotten
 from closedloop.model.settings import Client
 from closedloop.model.table import Schema
 from closedloop.remote.base import Progress, Remote
@@ -31,8 +32,8 @@ class Stages:
 class Ports:
     """The edges of one run of one job.
 
-    `responses` are the schemas of all tables in the warehouse, `blocklist` patterns of addresses. `rows` yields the
-    rows of a selection. `watch` gives, for a title, someone to tell how far a
+    `responses` are the schemas of all tables in the warehouse, `blocklist` patterns of addresses. `forgotten` are those who
+    must not be known any more. `rows` yields the rows of a selection. `watch` gives, for a title, someone to tell how far a
     long act has come.
     """
 
@@ -49,3 +50,4 @@ class Ports:
     errors: ErrorFiles
     mailer: Mailer = field(default_factory=NoMailer)
     at: Stages = field(default_factory=Stages)
+    forgotten: Forgotten = NOBODY

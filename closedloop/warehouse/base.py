@@ -1,7 +1,8 @@
 """What the program asks of the warehouse."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, Self
 
@@ -10,6 +11,20 @@ import polars as pl
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.table import Schema
 from closedloop.model.wave import Wave
+
+Among = Callable[[pl.Series], pl.Series]
+"""Says which of many recipients are certain people."""
+
+Hidden = Callable[[str], str]
+"""Returns a text in which the addresses of certain people are put out of sight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgot:
+    """How many rows were blanked, by schema, and how many of the user's own tables still name the people."""
+
+    blanked: Mapping[str, int]
+    left: Mapping[str, int]
 
 
 class Loading(Protocol):
@@ -70,6 +85,17 @@ class Warehouse(Protocol):
 
     def record_waves(self, waves: Sequence[Wave]) -> None:
         """Make the table of our waves equal to these, wave by wave; others stay as they are."""
+        ...
+
+    def forget(
+        self, clients: Sequence[str], among: Among, hidden: Hidden, *, dry_run: bool
+    ) -> Forgot:
+        """Make some people unknown in the rows of these clients, as far as `prepare` knows the schemas.
+
+        Their rows stay and count, with every personal column empty; so do rows that name them by a mailing to them
+        only. Other texts are `hidden`. Afterwards no file of the warehouse holds what was taken out, free blocks included.
+        A `dry_run` changes nothing. Tables of the user's own stay as they are.
+        """
         ...
 
     def select(self, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:

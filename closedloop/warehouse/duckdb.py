@@ -13,11 +13,21 @@ from closedloop.model.file import FileIdentity, Load
 from closedloop.model.settings import Suppression
 from closedloop.model.table import Column, Schema
 from closedloop.model.wave import Wave
+from closedloop.warehouse.base import Among, Forgot, Hidden
+from closedloop.warehouse.duckdb_forget import Blanking, named_elsewhere, rewrite
 from closedloop.warehouse.duckdb_loading import DuckDBLoading
 from closedloop.warehouse.duckdb_query import query_batches
 from closedloop.warehouse.rows import load_of, wave_row
-from closedloop.warehouse.session import Opening, connect, owner_only, release, speaking, spoken
-from closedloop.warehouse.tables import change, quoted, raw_name, refuse_taken_names
+from closedloop.warehouse.session import (
+    Opening,
+    connect,
+    owner_only,
+    patiently,
+    release,
+    speaking,
+    spoken,
+)
+from closedloop.warehouse.tables import OWN_TABLES, change, quoted, raw_name, refuse_taken_names
 from closedloop.warehouse.views import View, fingerprint, text_of, views
 
 if TYPE_CHECKING:
@@ -126,6 +136,22 @@ class DuckDBWarehouse:
                 )
                 marks = ", ".join("?" * len(row))
                 connection.execute(f"INSERT INTO sent_waves VALUES ({marks})", row)
+
+    def forget(
+        self, clients: Sequence[str], among: Among, hidden: Hidden, *, dry_run: bool
+    ) -> Forgot:
+        """Blank some people's rows and write the file anew; the contract is in `Warehouse`."""
+        own = [*OWN_TABLES, *(raw_name(name) for name in self._schemas)]
+        with self._transaction("can't forget") as connection:
+            blanked = Blanking(connection, [*self._schemas.values()], clients).blank(among, hidden)
+            left = named_elsewhere(connection, own, hidden)
+            if dry_run:
+                connection.execute("ROLLBACK")
+                connection.execute("BEGIN")
+        if not dry_run:
+            self.close()
+            patiently(self._opening, rewrite)
+        return Forgot(blanked, left)
 
     def select(self, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
         """Run one query of the user's and yield its rows in batches."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from closedloop.errors import ClosedLoopError, WarehouseBusy, WarehouseError
 from closedloop.model.privacy import without_addresses
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
 
 OWNER_ONLY = 0o077
+
+Came = TypeVar("Came")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +39,25 @@ class Opening:
 
 def connect(opening: Opening) -> "duckdb.DuckDBPyConnection":
     """Open the file, made if it is missing; raises `WarehouseBusy` once the waiting is over."""
-    from tenacity import Retrying, retry_if_exception_type, wait_exponential
-
     if opening.read_only and not opening.path.exists():
         raise WarehouseError(
             f"there is no warehouse at {opening.path} yet; the first pull makes it"
         )
-    patiently = Retrying(
+    return patiently(opening, _connect_once)
+
+
+def patiently(opening: Opening, act: Callable[[Opening], Came]) -> Came:
+    """Do something with a warehouse file, again and again while another process holds it."""
+    from tenacity import Retrying, retry_if_exception_type, wait_exponential
+
+    trying = Retrying(
         retry=retry_if_exception_type(WarehouseBusy),
         wait=wait_exponential(multiplier=0.1, max=2),
         stop=lambda state: state.idle_for >= opening.lock_wait_seconds,
         sleep=opening.sleep,
         reraise=True,
     )
-    return patiently(_connect_once, opening)
+    return trying(act, opening)
 
 
 def _connect_once(opening: Opening) -> "duckdb.DuckDBPyConnection":
@@ -58,19 +65,21 @@ def _connect_once(opening: Opening) -> "duckdb.DuckDBPyConnection":
 
     with speaking(opening, "can't be opened"), owner_only():
         opening.path.parent.mkdir(parents=True, exist_ok=True)
-        # Extensions are never fetched: a warehouse asks nobody on the network.
         connection = duckdb.connect(
-            opening.path,
-            read_only=opening.read_only,
-            config={
-                "memory_limit": opening.memory_limit,
-                "temp_directory": str(opening.spill),
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            },
+            opening.path, read_only=opening.read_only, config=settings(opening)
         )
         _make_room(opening)
         return connection
+
+
+def settings(opening: Opening) -> dict[str, str | bool | int | float | list[str]]:
+    """Return how DuckDB is to run; extensions are never fetched: a warehouse asks nobody on the network."""
+    return {
+        "memory_limit": opening.memory_limit,
+        "temp_directory": str(opening.spill),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
 
 
 def _make_room(opening: Opening) -> None:

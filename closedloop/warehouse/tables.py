@@ -18,10 +18,10 @@ TYPES: Mapping[StoredKind, str] = {
 OWN_COLUMNS = ("load_id", "line", "client", "file")
 """What the warehouse adds to each delivered row, in its table or its view."""
 
-_OWN_TABLES = {"loads", "rejects", "sent_waves", "schema_version", "bounce_limits"}
+OWN_TABLES = {"loads", "rejects", "sent_waves", "schema_version", "bounce_limits"}
 _OWN_VIEWS = {"campaigns", "waves", "mailing_waves", "link_clicks", "suppressions", "deliveries"}
 _OF_DELIVERIES = {"client", "day", "came", "missing", "rows", "files"}
-OWN_NAMES = _OWN_TABLES | _OWN_VIEWS | _OF_DELIVERIES
+OWN_NAMES = OWN_TABLES | _OWN_VIEWS | _OF_DELIVERIES
 """Names of the warehouse's own tables, views and columns of `deliveries`."""
 
 

@@ -18,6 +18,7 @@ from closedloop.errorfiles import ErrorFiles
 from closedloop.flows.ports import Ports
 from closedloop.flows.restart import restart
 from closedloop.flows.runner import Wish, carry_out
+from closedloop.forgotten import ForgottenList
 from closedloop.ledger import Ledger
 from closedloop.model.error_file import ErrorFile
 from closedloop.model.run import RunReport
@@ -207,6 +208,7 @@ class Desk:
                 rows=partial(selected, root=project.root, warehouse=stored),
                 watch=lambda _: quiet,
                 errors=ErrorFiles(self.state),
+                forgotten=ForgottenList(self.state.root).of("de"),
             )
 
 
