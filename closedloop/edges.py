@@ -47,11 +47,13 @@ def ports(
 ) -> Iterator[Ports]:
     """Give a job its edges; nothing is connected before it is used, everything is closed at the end."""
     from closedloop.remote.sftp import open_remote
+    from closedloop.remote.stoppable import StoppableRemote
 
     client = project.client(job.client)
+    server = open_remote(client, project.root, os.environ.get, name=job.client)
     with (
-        open_remote(client, project.root, os.environ.get, name=job.client) as remote,
-        warehouse(project) as stored,
+        StoppableRemote(server, stopping) as remote,
+        warehouse(project, stopping) as stored,
         Ledger(StateFolder(project.state).ledger) as ledger,
     ):
         yield Ports(
@@ -63,7 +65,7 @@ def ports(
             state=StateFolder(project.state),
             responses=project.responses(),
             blocklist=project.blocklist() if isinstance(job, SendJob) else [],
-            rows=partial(selected, root=project.root, warehouse=stored),
+            rows=partial(selected, root=project.root, warehouse=stored, stopping=stopping),
             watch=_safe_points(watch, stopping),
             errors=ErrorFiles(StateFolder(project.state)),
             mailer=mailer(project),
@@ -97,7 +99,7 @@ def mailer(project: Project) -> Mailer:
     return SpooledMailer(settings, project.root, StateFolder(project.state), os.environ)
 
 
-def warehouse(project: Project) -> Warehouse:
+def warehouse(project: Project, stopping: Stopping = NEVER) -> Warehouse:
     """Return the project's warehouse, not yet opened."""
     from closedloop.warehouse.duckdb import DuckDBWarehouse
 
@@ -108,4 +110,6 @@ def warehouse(project: Project) -> Warehouse:
             f"closedloop.toml: key 'warehouse.url': '{scheme}' is no warehouse; write duckdb:///var/warehouse.duckdb"
         )
     path = database_path(settings.url, project.root)
-    return DuckDBWarehouse(path, settings.lock_wait_seconds, project.settings.suppression)
+    return DuckDBWarehouse(
+        path, settings.lock_wait_seconds, project.settings.suppression, stopping=stopping
+    )

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from closedloop.errors import ClosedLoopError
+from closedloop.errors import ClosedLoopError, StateTrouble
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.wave import Wave, WaveState
 
@@ -31,6 +31,11 @@ create table if not exists runs (
 create index if not exists runs_by_job on runs (job, started);
 """
 VERSION = 1
+OF_THE_DISK = (
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
+)  # fmt: skip
+"""The primary codes of SQLite that another run may not meet any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +156,8 @@ class Ledger:
             db.execute("insert or replace into runs values (?, ?, ?, ?, ?, ?, ?)", row)
 
     def last_run(self, job: str) -> Run | None:
-        """Return the latest run of a job."""
-        rows = self._rows(
-            "select * from runs where job = ? order by started desc, rowid desc limit 1", job
-        )
+        """Return the run of a job that was written down last, whatever the clock said then."""
+        rows = self._rows("select * from runs where job = ? order by rowid desc limit 1", job)
         return _run(rows[0]) if rows else None
 
     def scrub(self, hidden: Callable[[str], str], *, dry_run: bool) -> int:
@@ -187,19 +190,26 @@ class Ledger:
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._path.touch(mode=0o600)
+            if not self._path.exists():
+                self._path.touch(mode=0o600)
             self._open = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-            self._open.row_factory = sqlite3.Row
-            # EXTRA: a commit is on disk before it returns, the end of its journal included. With FULL a power cut
-            # just after could undo it, and an upload with it.
-            self._open.execute("pragma synchronous = extra")
-            self._ensure_schema(self._open)
+            try:
+                self._make_ready(self._open)
+            except BaseException:
+                self.close()
+                raise
         return self._open
+
+    def _make_ready(self, db: sqlite3.Connection) -> None:
+        db.row_factory = sqlite3.Row
+        # EXTRA: a commit is on disk before it returns, the end of its journal included. With FULL a power cut
+        # just after could undo it, and an upload with it.
+        db.execute("pragma synchronous = extra")
+        self._ensure_schema(db)
 
     def _ensure_schema(self, db: sqlite3.Connection) -> None:
         (version,) = db.execute("pragma user_version").fetchone()
         if version > VERSION:
-            self.close()
             raise ClosedLoopError(
                 f"{self._path}: a newer closedloop wrote this ledger (version {version}, this one knows {VERSION}); "
                 "update closedloop"
@@ -214,15 +224,17 @@ class Ledger:
             db.execute("begin immediate")
             try:
                 yield db
+                db.execute("commit")
             except BaseException:
-                db.execute("rollback")
+                # A full disk ends the transaction by itself.
+                if db.in_transaction:
+                    db.execute("rollback")
                 raise
-            db.execute("commit")
 
     def _rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
-        if not self._open and not self._path.exists():
-            return []
         with self._speaking():
+            if not self._open and not self._path.exists():
+                return []
             return self._connection().execute(sql, parameters).fetchall()
 
     @contextmanager
@@ -230,8 +242,16 @@ class Ledger:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if isinstance(error, OSError) or code in OF_THE_DISK:
+                why = error.strerror if isinstance(error, OSError) else error
+                raise StateTrouble(
+                    f"{self._path}: the ledger can't be used: {why}; make room, or mend the rights of the state folder: nothing "
+                    "was lost, and the next run goes on"
+                ) from error
             raise ClosedLoopError(
-                f"{self._path}: the ledger can't be used: {error}; check the disk and the folder's rights"
+                f"{self._path}: the ledger can't be used: {error}; put back a copy of it, or see what docs/operating.md says "
+                "of a lost ledger"
             ) from error
 
 

@@ -30,7 +30,9 @@ class Spool:
     def batches(self) -> Iterator[pl.DataFrame]:
         """Yield the batches again, in order."""
         for path in self._batches:
-            yield pl.read_ipc(path)
+            with speaking(path):
+                rows = pl.read_ipc(path)
+            yield rows
 
     def __enter__(self) -> Self:
         shutil.rmtree(self._folder, ignore_errors=True)

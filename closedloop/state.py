@@ -13,10 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TextIO
 
-from closedloop.errors import ClosedLoopError
+from closedloop.errors import ClosedLoopError, StateTrouble
 from closedloop.model.file import FileIdentity
 
 CHUNK = 1 << 20
+REMEDY = (
+    "make room, or mend the rights of the state folder: nothing was lost, and the next run goes on"
+)
 HEADER = 18
 """So many bytes at most does a copy's header take."""
 
@@ -37,9 +40,9 @@ class StateFolder:
 
     def landed(self, client: str) -> list[Path]:
         """Return what waits in the landing folder, whole files only."""
-        return sorted(
-            path for path in self._folder("landing", client).iterdir() if path.suffix != ".part"
-        )
+        folder = self._folder("landing", client)
+        with speaking(folder):
+            return sorted(path for path in folder.iterdir() if path.suffix != ".part")
 
     def outbox(self, client: str, name: str) -> Path:
         """Return where a file to be published is written."""
@@ -56,8 +59,9 @@ class StateFolder:
     def clear_outbox(self, client: str, stamp: int, name: str) -> None:
         """Remove what was written for a wave."""
         path = self.outbox(client, name)
-        path.unlink(missing_ok=True)
-        path.with_name(f"{name}.part").unlink(missing_ok=True)
+        with speaking(path):
+            path.unlink(missing_ok=True)
+            path.with_name(f"{name}.part").unlink(missing_ok=True)
         shutil.rmtree(self._folder("outbox", client) / f"{stamp}_products", ignore_errors=True)
 
     def sent(self, client: str, name: str) -> Path:
@@ -70,8 +74,10 @@ class StateFolder:
 
     def outbox_names(self, client: str) -> list[str]:
         """Return the names of the whole files that wait in the outbox, by name."""
-        found = self._folder("outbox", client).iterdir()
-        return sorted(path.name for path in found if path.is_file() and path.suffix != ".part")
+        folder = self._folder("outbox", client)
+        with speaking(folder):
+            found = [path for path in folder.iterdir() if path.is_file()]
+        return sorted(path.name for path in found if path.suffix != ".part")
 
     def sent_names(self, client: str) -> list[str]:
         """Return the names of the published files whose copies are kept, by name."""
@@ -87,8 +93,9 @@ class StateFolder:
     def archives(self, client: str, day: date | None = None) -> list[Path]:
         """Return the archived copies of the month of a day, or all, oldest first."""
         where = f"{day:%Y}/{day:%m}" if day else "*/*"
-        found = self._folder("archive", client).glob(f"{where}/*.zst")
-        return sorted(found, key=lambda path: path.stat().st_mtime)
+        folder = self._folder("archive", client)
+        with speaking(folder):
+            return sorted(folder.glob(f"{where}/*.zst"), key=lambda path: path.stat().st_mtime)
 
     def quarantine(self, file: FileIdentity) -> Path:
         """Return where the rejected rows of one content of a response file are kept."""
@@ -111,6 +118,12 @@ class StateFolder:
         """Where the ledger lies."""
         return self.root / "ledger.sqlite"
 
+    def free_bytes(self) -> int:
+        """Return how much room the disk has."""
+        with speaking(self.root):
+            there = next(path for path in (self.root, *self.root.parents) if path.exists())
+            return shutil.disk_usage(there).free
+
     def shown(self, path: Path) -> str:
         """Return a path as a person reads it, from the project's folder on."""
         return str(path.relative_to(self.root.parent))
@@ -127,13 +140,11 @@ class StateFolder:
 
 @contextmanager
 def speaking(path: Path) -> Iterator[None]:
-    """Turn what the disk says into one sentence."""
+    """Turn what the disk says into one sentence: whatever it is, the next run may go through."""
     try:
         yield
     except OSError as error:
-        raise ClosedLoopError(
-            f"{path}: {error.strerror or error}; check the free space and the rights of the state folder"
-        ) from error
+        raise StateTrouble(f"{path}: {error.strerror or error}; {REMEDY}") from error
 
 
 def private(path: Path) -> BinaryIO:
@@ -318,11 +329,13 @@ class QuarantineFile:
         return self._path
 
     def __enter__(self) -> Self:
-        self._part.unlink(missing_ok=True)
+        with speaking(self._part):
+            self._part.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._part.unlink(missing_ok=True)
+        with speaking(self._part):
+            self._part.unlink(missing_ok=True)
 
     @contextmanager
     def _appending(self) -> Iterator[TextIO]:

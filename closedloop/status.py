@@ -8,11 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from closedloop.core.report import from_json, troubles
+from closedloop.core.room import scarcity
 from closedloop.core.slots import current_slot, next_slot
 from closedloop.ledger import Ledger, Run
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.wave import Wave, WaveState
 from closedloop.project import Project
+from closedloop.state import StateFolder
 
 OUTCOMES = {
     None: "never ran",
@@ -85,6 +87,7 @@ def _glance(name: str, project: Project, ledger: Ledger, now: datetime) -> JobSt
         *_told(last),
         *(_about(wave) for wave in waves if wave.state not in SETTLED),
         *_overdue(job, waves, last, now, client.zone),
+        *_short_of_room(job, project, ledger),
     ]
     return JobStatus(
         job=name,
@@ -96,6 +99,13 @@ def _glance(name: str, project: Project, ledger: Ledger, now: datetime) -> JobSt
         next_slot=next_slot(job.schedule, now, client.zone) if job.schedule else None,
         sentences=tuple(f"{name}: {sentence}" for sentence in sentences),
     )
+
+
+def _short_of_room(job: SendJob | PullJob, project: Project, ledger: Ledger) -> list[str]:
+    if not isinstance(job, PullJob):
+        return []
+    short = scarcity(StateFolder(project.state).free_bytes(), ledger.files(job.client))
+    return [short] if short else []
 
 
 def _told(last: Run | None) -> list[str]:

@@ -11,8 +11,8 @@ MAY_IMPORT = {
     "errors": set(),
     "model": {"errors"},
     "core": {"model", "errors"},
-    "remote": {"model", "errors"},
-    "warehouse": {"model", "errors"},
+    "remote": {"model", "errors", "stopping"},
+    "warehouse": {"model", "errors", "stopping"},
     "ledger": {"model", "errors"},
     "state": {"model", "errors"},
     "locks": {"errors"},
@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "copies": {"state", "errors"},
     "forgotten": {"state", "model", "errors"},
     # A selection's CSV is read as exactly as a delivered file, so it needs both the reader and the databases.
-    "selection": {"core", "model", "errors", "warehouse"},
+    "selection": {"core", "model", "errors", "stopping", "warehouse"},
     "flows": {
         "core",
         "model",

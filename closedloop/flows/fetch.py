@@ -11,7 +11,7 @@ from closedloop.flows.ports import Ports
 from closedloop.model.file import FileIdentity, Load, RemoteFile
 from closedloop.model.job import PullJob
 from closedloop.model.table import Schema
-from closedloop.state import pack, sha256, unpack
+from closedloop.state import pack, sha256, speaking, unpack
 
 LONG_TRANSFER = 16 << 20
 
@@ -121,13 +121,15 @@ def _unpacked(file: RemoteFile, copy: Path, job: PullJob, ports: Ports) -> Remot
 
 
 def _described(path: Path) -> RemoteFile:
-    found = path.stat()
+    with speaking(path):
+        found = path.stat()
     return RemoteFile(path.name, found.st_size, datetime.fromtimestamp(int(found.st_mtime), UTC))
 
 
 def _date(path: Path, modified: datetime) -> None:
     """Give a landed file the time it has on the server, which tells that it is whole."""
-    os.utime(path, (modified.timestamp(), modified.timestamp()))
+    with speaking(path):
+        os.utime(path, (modified.timestamp(), modified.timestamp()))
 
 
 def _is_here(path: Path, file: RemoteFile) -> bool:

@@ -14,7 +14,7 @@ from closedloop.flows.ports import Ports
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.job import PullJob
 from closedloop.model.table import Schema
-from closedloop.state import QuarantineFile
+from closedloop.state import QuarantineFile, speaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
 
 def _checked(landed: Landed, ports: Ports) -> Iterator[tuple[Block, Checked]]:
     progress = ports.watch(f"load {landed.identity.name}")
-    with landed.path.open("rb") as stream:
+    with speaking(landed.path), landed.path.open("rb") as stream:
         for block in read(stream, landed.schema):
             yield block, check(block, landed.schema, ports.client.zone)
             progress(stream.tell(), landed.identity.size)

@@ -8,6 +8,7 @@ from itertools import chain
 
 from closedloop.core.plan import Planned, plan, recognised, window
 from closedloop.core.report import number
+from closedloop.core.room import scarcity
 from closedloop.errors import (
     ClosedLoopError,
     LogInRefused,
@@ -69,6 +70,8 @@ def pull(
         # Closed first: its last bytes are written then.
         ports.warehouse.close()
         ports.ledger.put_mark(job.client, ports.warehouse.mark())
+    if short := scarcity(ports.state.free_bytes(), ports.ledger.files(job.client)):
+        notes.append(short)
     halts = tuple(error_files(ports))
     result = PullResult(
         tuple(outcomes), planned.missing, planned.ignored, halts=halts, held=waiting

@@ -45,7 +45,7 @@ class Client(Strict):
     """One client of the platform: one SFTP account or sub-folder (spec/optimizely.md, section 5).
 
     `key` and `known_hosts` are paths relative to the project. `files` gives this client's own file name
-    patterns by schema. `quiet` values are seconds.
+    patterns by schema. A transfer may take five minutes, and longer by its size at `slowest_bytes_per_second`.
     """
 
     host: Annotated[str, AfterValidator(_bare_host)]
@@ -62,6 +62,7 @@ class Client(Strict):
     logs: RemotePath | None = None
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Berlin"
     retention_days: int = Field(default=14, gt=0)
+    slowest_bytes_per_second: int = Field(default=10_000, gt=0)
     files: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -31,7 +31,7 @@ class Remote(Protocol):
     is never tried again by itself: accounts get locked. Not for use by several threads.
 
     Besides, the first call raises `ProjectError` where the settings don't suffice to connect, and any call
-    plain `ClosedLoopError` where this machine's own disk fails.
+    `StateTrouble` where this machine's own disk fails.
     """
 
     def listing(self, folder: str) -> list[RemoteFile]:

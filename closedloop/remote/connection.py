@@ -67,6 +67,12 @@ class Connection:
             raise self._silent("waiting for")
         return data
 
+    @contextmanager
+    def acting(self, seconds: float) -> Iterator[None]:
+        """Let the talk in this block take so long in all, however lively the peer is."""
+        with self._watchdog.acting(seconds):
+            yield
+
     def close(self) -> None:
         """End it."""
         self._watchdog.stop()
@@ -93,6 +99,12 @@ class Connection:
             ) from error
 
     def _silent(self, doing: str) -> RemoteError:
+        if self._watchdog.was_too_slow:
+            # Not transient: another try would be as slow, and hold the run as long once more.
+            return RemoteError(
+                f"{self._access.peer} answers too slowly: gave up {doing} it; what was fetched is kept, and the next run goes "
+                f"on. For a slow line, lower {self._access.setting('slowest_bytes_per_second')}"
+            )
         return RemoteError(
             f"{self._access.peer} fell silent: gave up {doing} it; {IF_IT_GOES_ON}",
             transient=True,

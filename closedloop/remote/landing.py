@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from closedloop.errors import ClosedLoopError, NotThere
+from closedloop.errors import NotThere, StateTrouble
 from closedloop.model.file import RemoteFile
 from closedloop.remote.base import NotAsListed
 
@@ -104,7 +104,7 @@ class Landing:
 def landing(target: Path, path: str, file: RemoteFile) -> Iterator[Landing]:
     """Open the landing of a listed file; on an error what came is kept, unless the file is gone or another by now.
 
-    A fault of the local disk is a `ClosedLoopError`.
+    A fault of the local disk is `StateTrouble`.
     """
     origin = {"path": path, "size": file.size, "modified": file.modified.isoformat()}
     try:
@@ -120,6 +120,7 @@ def landing(target: Path, path: str, file: RemoteFile) -> Iterator[Landing]:
         finally:
             place.close()
     except OSError as error:
-        raise ClosedLoopError(
-            f"can't write {target}: {error.strerror}; make room, or allow us to write there, and run again"
+        raise StateTrouble(
+            f"can't write {target}: {error.strerror}; make room, or allow us to write there: what came is kept, and the next "
+            "run goes on"
         ) from error

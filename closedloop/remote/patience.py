@@ -10,16 +10,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a silent peer is waited for: to accept, to let us in, and for each answer after that."""
+    """How long the other side is waited for.
+
+    A silent one: to accept, to let us in, and for each answer after that. A slow one: `act_seconds` for any act in all, and for a
+    transfer longer by its size at `slowest_bytes_per_second`.
+    """
 
     connect_seconds: float = 20
     login_seconds: float = 30
     idle_seconds: float = 60
+    act_seconds: float = 300
+    slowest_bytes_per_second: float = 10_000
+
+    def act(self, size: int = 0) -> float:
+        """Return the seconds that an act may take which moves so many bytes."""
+        return self.act_seconds + size / self.slowest_bytes_per_second
 
     @property
     def shortest(self) -> float:
-        """The shortest of the three."""
-        return min(self.connect_seconds, self.login_seconds, self.idle_seconds)
+        """The shortest wait there is."""
+        return min(self.connect_seconds, self.login_seconds, self.idle_seconds, self.act_seconds)
 
 
 USUAL = Patience()
@@ -34,8 +44,10 @@ class Watchdog:
 
     def __init__(self, end: Callable[[], None], patience: Patience) -> None:
         self.barked = False
+        self.was_too_slow = False
         self._end = end
         self._due = math.inf
+        self._act_due = math.inf
         self._stopped = threading.Event()
         self._interval = min(1.0, patience.shortest / 10)
         self._thread = threading.Thread(target=self._watch, name="sftp-watchdog", daemon=True)
@@ -54,6 +66,15 @@ class Watchdog:
         finally:
             self.wait_until(math.inf)
 
+    @contextmanager
+    def acting(self, seconds: float) -> Iterator[None]:
+        """Watch over a block of many waits that may take so long in all."""
+        self._act_due = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._act_due = math.inf
+
     def stop(self) -> None:
         """Watch no more."""
         self._stopped.set()
@@ -62,7 +83,9 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._interval):
-            if time.monotonic() > self._due:
+            now = time.monotonic()
+            if now > min(self._due, self._act_due):
+                self.was_too_slow = now > self._act_due
                 self.barked = True
                 self._end()
                 return

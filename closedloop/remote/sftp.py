@@ -3,11 +3,19 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from closedloop.errors import AlreadyThere, ClosedLoopError, NotThere, OutcomeUnknown, RemoteError
+from closedloop.errors import (
+    AlreadyThere,
+    ClosedLoopError,
+    NotThere,
+    OutcomeUnknown,
+    RemoteError,
+    StateTrouble,
+)
 from closedloop.model.file import RemoteFile
 from closedloop.model.settings import Client
 from closedloop.remote.access import Access, Secrets
@@ -28,7 +36,8 @@ def open_remote(
 
     Paths in the settings are relative to `root`; `name` is the client's in closedloop.toml, for messages.
     """
-    return RetryingRemote(SftpRemote(client, root, secrets, patience, name))
+    slowest = replace(patience, slowest_bytes_per_second=client.slowest_bytes_per_second)
+    return RetryingRemote(SftpRemote(client, root, secrets, slowest, name))
 
 
 class SftpRemote:
@@ -79,7 +88,10 @@ class SftpRemote:
             ) from error
 
     def _fetch(self, path: str, file: RemoteFile, target: Path, progress: Progress) -> str:
-        with landing(target, path, file) as place, self._session() as session:
+        with (
+            landing(target, path, file) as place,
+            self._session(file.size - place.done) as session,
+        ):
 
             def sink(data: memoryview) -> None:
                 place.write(data)
@@ -94,7 +106,7 @@ class SftpRemote:
 
     def stage(self, source: Path, path: str, progress: Progress = quiet) -> None:
         """Store `source` at `path`, which must be free, and check the stored size."""
-        with _local(source) as (stream, whole), self._session() as session:
+        with _local(source) as (stream, whole), self._session(whole) as session:
             with session.creating(path) as opened:
                 sent = opened.write(stream, whole, progress)
             stored = self._stored(session, path)
@@ -152,14 +164,15 @@ class SftpRemote:
         self.close()
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def _session(self, size: int = 0) -> Iterator[Session]:
         if self._connection is not None and not self._connection.is_alive:
             self._hang_up()
         if self._connection is None:
             self._connection = self._connected()
         session = self._connection.session
         try:
-            yield session
+            with self._connection.acting(self._patience.act(size)):
+                yield session
         finally:
             if not session.is_settled:
                 self._hang_up()
@@ -253,4 +266,4 @@ def _local(source: Path) -> Iterator[tuple[io.FileIO, int]]:
         with source.open("rb", buffering=0) as stream:
             yield stream, source.stat().st_size
     except OSError as error:
-        raise ClosedLoopError(f"can't read {source}: {error.strerror}; nothing was sent") from error
+        raise StateTrouble(f"can't read {source}: {error.strerror}; nothing was sent") from error

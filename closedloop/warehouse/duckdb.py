@@ -1,18 +1,18 @@
 """The warehouse in one DuckDB file."""
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from closedloop.errors import ProjectError, WarehouseError
+from closedloop.errors import ProjectError, StateTrouble, WarehouseError
 from closedloop.model.file import FileIdentity, Load
 from closedloop.model.settings import Suppression
 from closedloop.model.table import Column, Schema
 from closedloop.model.wave import Wave
+from closedloop.stopping import NEVER, Stopping
 from closedloop.warehouse.base import Among, Forgot, Hidden
 from closedloop.warehouse.duckdb_forget import Blanking, named_elsewhere, rewrite
 from closedloop.warehouse.duckdb_loading import DuckDBLoading
@@ -55,9 +55,9 @@ class DuckDBWarehouse:
         *,
         read_only: bool = False,
         memory_limit: str = "512MB",
-        sleep: Callable[[float], None] = time.sleep,
+        stopping: Stopping = NEVER,
     ) -> None:
-        self._opening = Opening(path, lock_wait_seconds, read_only, memory_limit, sleep)
+        self._opening = Opening(path, lock_wait_seconds, read_only, memory_limit, stopping)
         self._suppression = suppression
         self._schemas: dict[str, Schema] = {}
         self._connected: duckdb.DuckDBPyConnection | None = None
@@ -222,7 +222,10 @@ class DuckDBWarehouse:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                with contextlib.suppress(WarehouseError), speaking(self._opening, failure):
+                with (
+                    contextlib.suppress(WarehouseError, StateTrouble),
+                    speaking(self._opening, failure),
+                ):
                     connection.execute("ROLLBACK")
                 raise
 
@@ -284,14 +287,16 @@ class DuckDBWarehouse:
         return [(row["file"], column.name, row["lost"]) for row in found]
 
 
-def select_from(path: Path, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
+def select_from(
+    path: Path, sql: str, batch_rows: int, stopping: Stopping = NEVER
+) -> Iterator[pl.DataFrame]:
     """Run one query on another DuckDB file, read only, and yield its rows in batches.
 
     Raises `ProjectError` if there is no such file or the query is wrong, `WarehouseBusy` if another process writes to it.
     """
     if not path.is_file():
         raise ProjectError(f"selection: there is no DuckDB file at {path}; correct 'from'")
-    opening = Opening(path, lock_wait_seconds=SOURCE_WAIT_SECONDS, read_only=True)
+    opening = Opening(path, SOURCE_WAIT_SECONDS, read_only=True, stopping=stopping)
     connection = connect(opening)
     try:
         yield from query_batches(connection, opening, sql, batch_rows)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from closedloop.errors import WarehouseError
+from closedloop.errors import StateTrouble, WarehouseError
 from closedloop.model.file import Counts, FileIdentity
 from closedloop.model.table import Schema
 from closedloop.warehouse.rows import load_row
@@ -71,7 +71,7 @@ class DuckDBLoading:
         """Let go of everything, and of the transaction unless it is committed."""
         self._waiting.clear()
         # A broken connection has lost the transaction already, and its first error tells more.
-        with contextlib.suppress(WarehouseError), self._speaking():
+        with contextlib.suppress(WarehouseError, StateTrouble), self._speaking():
             if not self._committed:
                 self._connection.execute("ROLLBACK")
             self._connection.unregister("arriving")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from closedloop.errors import ProjectError
-from closedloop.warehouse.session import Opening, speaking, spoken
+from closedloop.warehouse.session import Opening, disk_trouble, speaking, spoken
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,15 +20,19 @@ def query_batches(
     The result is laid down first, on disk where memory ends, so that a slow reader sees one state. It lies
     in a table of the connection's own and goes with it.
     """
-    count = _lay_down(connection, sql)
+    with opening.stopping.breaking(connection.interrupt):
+        count = _lay_down(connection, opening, sql)
     for start in range(0, max(count, 1), batch_rows):
         within = f"rowid >= {start} AND rowid < {start + batch_rows}"
-        with speaking(opening, "broke off a query"):
+        with (
+            opening.stopping.breaking(connection.interrupt),
+            speaking(opening, "broke off a query"),
+        ):
             batch = pl.DataFrame(connection.sql(f"SELECT * FROM selection WHERE {within}"))
         yield batch
 
 
-def _lay_down(connection: "duckdb.DuckDBPyConnection", query: str) -> int:
+def _lay_down(connection: "duckdb.DuckDBPyConnection", opening: Opening, query: str) -> int:
     """Store the result of a query in a table of this connection's own; return the number of its rows."""
     import duckdb
 
@@ -39,6 +43,8 @@ def _lay_down(connection: "duckdb.DuckDBPyConnection", query: str) -> int:
         columns = connection.execute("DESCRIBE selection").fetchall()
         counted = connection.execute("SELECT count(*) FROM selection").fetchall()
     except duckdb.Error as error:
+        if trouble := disk_trouble(opening, error):
+            raise trouble from None
         raise ProjectError(f"the query is refused: {spoken(error)}") from None
     _refuse_unreadable({str(column[0]): str(column[1]) for column in columns})
     return int(counted[0][0])

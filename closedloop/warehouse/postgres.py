@@ -9,6 +9,7 @@ import polars as pl
 
 from closedloop.errors import ProjectError, WarehouseError
 from closedloop.model.privacy import without_addresses
+from closedloop.stopping import NEVER, Stopping
 
 if TYPE_CHECKING:
     import psycopg
@@ -20,7 +21,9 @@ NOT_NUMBERS = {"NaN", "Infinity", "-Infinity"}
 """What a numeric of PostgreSQL may hold besides numbers."""
 
 
-def select_from(url: str, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
+def select_from(
+    url: str, sql: str, batch_rows: int, stopping: Stopping = NEVER
+) -> Iterator[pl.DataFrame]:
     """Run one query on a PostgreSQL database, read only, and yield its rows in batches through a server-side cursor.
 
     The password comes from PGPASSWORD or ~/.pgpass, as for any PostgreSQL program. A numeric comes as the text
@@ -36,7 +39,7 @@ def select_from(url: str, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
     try:
         with psycopg.connect(url, connect_timeout=20) as connection:
             connection.read_only = True
-            yield from _batches(connection, sql, batch_rows)
+            yield from _batches(connection, sql, batch_rows, stopping)
     except psycopg.OperationalError as error:
         raise WarehouseError(
             f"selection: PostgreSQL can't be reached: {_first_line(error)}"
@@ -60,21 +63,35 @@ def _refuse_odd_url(url: str) -> None:
 
 
 def _batches(
-    connection: "psycopg.Connection[tuple[object, ...]]", sql: str, batch_rows: int
+    connection: "psycopg.Connection[tuple[object, ...]]",
+    sql: str,
+    batch_rows: int,
+    stopping: Stopping,
 ) -> Iterator[pl.DataFrame]:
     from psycopg.types.string import TextLoader
 
     with connection.cursor(name="closedloop_selection") as cursor:
         # Decimals of one column share a scale in polars, so that neighbours would change each other's text.
         cursor.adapters.register_loader("numeric", TextLoader)
-        cursor.execute(sql.strip().rstrip(";").encode())
+        with stopping.breaking(connection.cancel_safe):
+            cursor.execute(sql.strip().rstrip(";").encode())
         columns = cursor.description or []
         _refuse_twins([column.name for column in columns])
         first = True
-        while (rows := cursor.fetchmany(batch_rows)) or first:
+        while (rows := _fetched(connection, cursor, batch_rows, stopping)) or first:
             values = zip(*rows, strict=True) if rows else repeat(())
             yield pl.DataFrame([_series(*each) for each in zip(columns, values, strict=False)])
             first = False
+
+
+def _fetched(
+    connection: "psycopg.Connection[tuple[object, ...]]",
+    cursor: "psycopg.ServerCursor[tuple[object, ...]]",
+    rows: int,
+    stopping: Stopping,
+) -> list[tuple[object, ...]]:
+    with stopping.breaking(connection.cancel_safe):
+        return cursor.fetchmany(rows)
 
 
 def _series(column: "psycopg.Column", values: Sequence[object]) -> pl.Series:

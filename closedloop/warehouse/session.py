@@ -4,19 +4,24 @@ import contextlib
 import os
 import re
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from closedloop.errors import ClosedLoopError, WarehouseBusy, WarehouseError
+from closedloop.errors import ClosedLoopError, StateTrouble, WarehouseBusy, WarehouseError
 from closedloop.model.privacy import without_addresses
+from closedloop.stopping import NEVER, Stopping
 
 if TYPE_CHECKING:
     import duckdb
 
 OWNER_ONLY = 0o077
+OF_THE_DISK = (
+    "No space left on device", "Disk quota exceeded", "File too large", "Read-only file system", "Permission denied",
+    "Input/output error", "max_temp_directory_size",
+)  # fmt: skip
+"""What DuckDB quotes of the system's errors that another run may not meet any more."""
 
 Came = TypeVar("Came")
 
@@ -29,7 +34,7 @@ class Opening:
     lock_wait_seconds: float
     read_only: bool = False
     memory_limit: str = "512MB"
-    sleep: Callable[[float], None] = time.sleep
+    stopping: Stopping = NEVER
 
     @property
     def spill(self) -> Path:
@@ -54,7 +59,7 @@ def patiently(opening: Opening, act: Callable[[Opening], Came]) -> Came:
         retry=retry_if_exception_type(WarehouseBusy),
         wait=wait_exponential(multiplier=0.1, max=2),
         stop=lambda state: state.idle_for >= opening.lock_wait_seconds,
-        sleep=opening.sleep,
+        sleep=opening.stopping.sleep,
         reraise=True,
     )
     return trying(act, opening)
@@ -131,6 +136,8 @@ def speaking(opening: Opening, failure: str) -> Iterator[None]:
 
 def _ours(opening: Opening, failure: str, error: Exception) -> ClosedLoopError:
     text = str(error)
+    if trouble := disk_trouble(opening, error):
+        return trouble
     if "Could not set lock on file" in text:
         holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
         who = f" by process {holder[2]} ({Path(holder[1]).name})" if holder else ""
@@ -139,6 +146,17 @@ def _ours(opening: Opening, failure: str, error: Exception) -> ClosedLoopError:
             f"run, a DuckDB shell or a notebook; close it, or let the next run try again"
         )
     return WarehouseError(f"the warehouse {opening.path} {failure}: {spoken(error)}")
+
+
+def disk_trouble(opening: Opening, error: Exception) -> StateTrouble | None:
+    """Return the trouble of the disk that an error tells of, or None."""
+    found = next((words for words in OF_THE_DISK if words in str(error)), None)
+    if found is None:
+        return None
+    why = "no room for large queries" if found == "max_temp_directory_size" else found.lower()
+    return StateTrouble(
+        f"the warehouse {opening.path}: {why}; make room, or mend the rights: nothing was lost, and the next run goes on"
+    )
 
 
 def spoken(error: Exception) -> str:

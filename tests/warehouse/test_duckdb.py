@@ -13,6 +13,7 @@ import pytest
 from closedloop.errors import ProjectError, WarehouseBusy, WarehouseError
 from closedloop.model.settings import Suppression
 from closedloop.model.table import Schema
+from closedloop.stopping import Stopping
 from closedloop.warehouse.base import Warehouse
 from closedloop.warehouse.duckdb import DuckDBWarehouse, select_from
 
@@ -60,11 +61,22 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+class Waits(Stopping):
+    """Does something else than wait."""
+
+    def __init__(self, act: Callable[[float], None]) -> None:
+        super().__init__()
+        self._act = act
+
+    def sleep(self, seconds: float) -> None:
+        self._act(seconds)
+
+
 def test_a_held_warehouse_is_waited_for_and_then_said_to_be_busy(
     path: Path, holder: subprocess.Popen[str]
 ) -> None:
     waits: list[float] = []
-    warehouse = DuckDBWarehouse(path, 5, Suppression(), sleep=waits.append)
+    warehouse = DuckDBWarehouse(path, 5, Suppression(), stopping=Waits(waits.append))
     with pytest.raises(WarehouseBusy, match=f"held by process {holder.pid}") as raised:
         warehouse.loads("de")
     assert raised.value.exit_code == 75
@@ -78,7 +90,7 @@ def test_a_warehouse_let_go_while_waiting_is_opened(
     def let_go(_seconds: float) -> None:
         holder.communicate("")
 
-    with DuckDBWarehouse(path, 60, Suppression(), sleep=let_go) as warehouse:
+    with DuckDBWarehouse(path, 60, Suppression(), stopping=Waits(let_go)) as warehouse:
         assert warehouse.loads("de") == []
 
 
