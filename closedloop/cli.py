@@ -163,7 +163,18 @@ def _log(verbose: int) -> None:
     pull.setLevel(logging.ERROR if verbose == 1 else logging.NOTSET)
 
 
-ORDER = ("init", "check", "run", "status", "restart", "schedule", "forget", "emulate", "demo")
+ORDER = (
+    "init",
+    "check",
+    "run",
+    "status",
+    "restart",
+    "quarantine",
+    "schedule",
+    "forget",
+    "emulate",
+    "demo",
+)
 for _name, _module in {
     "init": "setup",
     "check": "setup",
@@ -172,6 +183,7 @@ for _name, _module in {
     "status": "operate",
     "restart": "resume",
     "forget": "forget",
+    "quarantine": "quarantine",
 }.items():
     cli.late(_name, f"closedloop.commands.{_module}", _name)
 cli.late("emulate", "closedloop.emulator.command", "emulate")

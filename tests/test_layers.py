@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "errorfiles": {"state", "model", "errors"},
     "copies": {"state", "errors"},
     "forgotten": {"state", "model", "errors"},
+    "quarantine": {"state", "model", "errors"},
     # A selection's CSV is read as exactly as a delivered file, so it needs both the reader and the databases.
     "selection": {"core", "model", "errors", "stopping", "warehouse"},
     "flows": {
@@ -33,6 +34,7 @@ MAY_IMPORT = {
         "ledger",
         "state",
         "spool",
+        "quarantine",
         "locks",
         "mail",
         "errorfiles",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import polars as pl
 
@@ -35,6 +35,14 @@ class Broken:
     rule: str
 
 
+class Texts(Protocol):
+    """Where the text of a block's records is found by line."""
+
+    def raw(self, lines: Sequence[int]) -> dict[int, str]:
+        """Return the text of the records that start at these lines."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A stretch of a file: `records = rows + broken + blank + header`.
@@ -47,7 +55,8 @@ class Block:
     broken: list[Broken]
     blank: int
     header: int
-    lines: Lines = field(repr=False, compare=False)
+    layout: Layout
+    lines: Texts = field(repr=False, compare=False)
 
     def raw(self, lines: Sequence[int]) -> dict[int, str]:
         """Return the text of the records that start at these lines, as it stands in the file."""
@@ -74,6 +83,31 @@ def read(
         yield gathering.block(layout)
         source.advance(gathering.end)
         line, opening = gathering.line, _Opening(layout)
+
+
+def layout_of(stream: BinaryIO, schema: Schema) -> Layout | None:
+    """Return how the columns stand in a file, as `read` sees it; None if the file is empty. Raises `FileRefused`."""
+    text = _Source(stream, BLOCK_BYTES, MAX_RECORD).text
+    return _open(text, schema, BLOCK_BYTES, MAX_RECORD).layout if text else None
+
+
+def texts(
+    records: Sequence[bytes], layout: Layout, separator: str
+) -> tuple[pl.DataFrame, list[pl.Expr]]:
+    """Let polars read good records, and only such, as text: their fields, and the schema's columns made of these."""
+    names = [str(place) for place in range(layout.fields)]
+    # The line of names keeps polars from skipping white space or a BOM where the records begin.
+    head = f"{separator.join(names)}\n".encode()
+    rows = pl.read_csv(
+        b"".join([head, *records]), separator=separator, schema=dict.fromkeys(names, pl.String())
+    )
+    columns = [
+        pl.lit(None, pl.String).alias(name)
+        if place is None
+        else pl.when(pl.col(str(place)) != "").then(pl.col(str(place))).alias(name)
+        for name, place in layout.places
+    ]
+    return rows, columns
 
 
 class _Source:
@@ -191,7 +225,7 @@ class _Gathering:
         """Return what was gathered."""
         lines = Lines(self._text[: self.end], self._first, self._grammar)
         frame = self._frame(layout)
-        return Block(frame, self._broken, self._blank, self._header, lines)
+        return Block(frame, self._broken, self._blank, self._header, layout, lines)
 
     def _take_one(self) -> None:
         end = self._grammar.blank(self._text, self.end)
@@ -222,22 +256,8 @@ class _Gathering:
         self.end = end
 
     def _frame(self, layout: Layout) -> pl.DataFrame:
-        """Let polars read the good records: it only ever sees well-formed ones."""
-        names = [str(place) for place in range(layout.fields)]
-        separator = self._grammar.separator
-        # The line of names keeps polars from skipping white space or a BOM where the block begins.
-        head = separator.join(name.encode() for name in names) + b"\n"
-        rows = pl.read_csv(
-            b"".join([head, *self._good]),
-            separator=separator.decode(),
-            schema=dict.fromkeys(names, pl.String()),
-        )
-        columns = [
-            pl.lit(None, pl.String).alias(name)
-            if place is None
-            else pl.when(pl.col(str(place)) != "").then(pl.col(str(place))).alias(name)
-            for name, place in layout.places
-        ]
+        separator = self._grammar.separator.decode()
+        rows, columns = texts(self._good, layout, separator)
         return rows.select(self._line_numbers(rows), *columns)
 
     def _line_numbers(self, rows: pl.DataFrame) -> pl.Series:

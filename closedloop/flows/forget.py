@@ -163,7 +163,7 @@ def _empty(path: Path, people: People, *, dry_run: bool) -> int:
     for row in theirs:
         row[-1] = HIDDEN
     text = io.StringIO()
-    csv.writer(text, delimiter=";", lineterminator="\n").writerows(rows)
+    csv.writer(text, delimiter=";", lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
     with speaking(path), appearing(path) as target:
         target.write(text.getvalue().encode())
     return len(theirs)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from closedloop.core.corrected import with_corrections
 from closedloop.core.parse import Block, read
 from closedloop.core.validate import Checked, check
 from closedloop.errors import FileRefused
@@ -14,6 +15,7 @@ from closedloop.flows.ports import Ports
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.job import PullJob
 from closedloop.model.table import Schema
+from closedloop.quarantine import corrections_of
 from closedloop.state import QuarantineFile, speaking
 
 
@@ -76,7 +78,7 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
     """Check and load a landed file; return the counts and where its rejected rows lie, if any.
 
     The rejected rows are on disk before the load is committed. Raises `FileRefused`, with nothing loaded and the
-    rejected rows kept, where the file fails as a whole.
+    rejected rows kept, where the file fails as a whole. What a person corrected of this content before goes in.
     """
     identity, tally = landed.identity, Tally()
     kept = ports.state.quarantine(identity)
@@ -104,7 +106,10 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
 
 def _checked(landed: Landed, ports: Ports) -> Iterator[tuple[Block, Checked]]:
     progress = ports.watch(f"load {landed.identity.name}")
+    schema, zone = landed.schema, ports.client.zone
+    corrections = corrections_of(ports.state, landed.identity)
     with speaking(landed.path), landed.path.open("rb") as stream:
-        for block in read(stream, landed.schema):
-            yield block, check(block, landed.schema, ports.client.zone)
+        for block in read(stream, schema):
+            checked = check(block, schema, zone)
+            yield block, with_corrections(block, checked, corrections, schema, zone)
             progress(stream.tell(), landed.identity.size)

@@ -44,6 +44,14 @@ class Loading(Protocol):
         ...
 
 
+class Amending(Loading, Protocol):
+    """A `Loading` that adds rows to a load that is there, and takes none away; `commit` states the load's new counts."""
+
+    def present(self, lines: Sequence[int]) -> set[int]:
+        """Return which of these lines of the file are loaded; asked before the first `append`."""
+        ...
+
+
 class Warehouse(Protocol):
     """A database that holds every delivered row and answers questions about it.
 
@@ -70,6 +78,13 @@ class Warehouse(Protocol):
 
     def loading(self, file: FileIdentity, schema: Schema) -> AbstractContextManager[Loading]:
         """Open a transaction that replaces whatever was loaded under this client and file name.
+
+        Leaving the block without `commit`, by an error or not, leaves the warehouse as it was.
+        """
+        ...
+
+    def amending(self, file: FileIdentity, schema: Schema) -> AbstractContextManager[Amending]:
+        """Open a transaction that adds rows to the load of this very content, which must be there.
 
         Leaving the block without `commit`, by an error or not, leaves the warehouse as it was.
         """

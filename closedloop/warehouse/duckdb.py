@@ -14,6 +14,7 @@ from closedloop.model.table import Column, Schema
 from closedloop.model.wave import Wave
 from closedloop.stopping import NEVER, Stopping
 from closedloop.warehouse.base import Among, Forgot, Hidden
+from closedloop.warehouse.duckdb_amending import DuckDBAmending
 from closedloop.warehouse.duckdb_forget import Blanking, named_elsewhere, rewrite
 from closedloop.warehouse.duckdb_loading import DuckDBLoading
 from closedloop.warehouse.duckdb_query import query_batches
@@ -98,11 +99,15 @@ class DuckDBWarehouse:
     def loading(self, file: FileIdentity, schema: Schema) -> Iterator[DuckDBLoading]:
         """Open a transaction that replaces whatever was loaded under this client and file name."""
         load = DuckDBLoading(self._connection(), self._opening, file, schema)
-        try:
-            load.begin()
+        with load.under_way():
             yield load
-        finally:
-            load.end()
+
+    @contextlib.contextmanager
+    def amending(self, file: FileIdentity, schema: Schema) -> Iterator[DuckDBAmending]:
+        """Open a transaction that adds rows to the load of this very content."""
+        load = DuckDBAmending(self._connection(), self._opening, file, schema)
+        with load.under_way():
+            yield load
 
     def unresolved(self, client: str, names: Sequence[str]) -> list[tuple[str, str, int]]:
         """Return (file, column, rows) for each reference of these loaded files that points at nothing yet."""

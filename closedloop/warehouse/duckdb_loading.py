@@ -1,7 +1,7 @@
 """One load into a DuckDB warehouse: a transaction that replaces the rows of one file."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -38,7 +38,7 @@ class Arriving:
 
 
 class DuckDBLoading:
-    """A `Loading`; whoever opened the transaction `end`s it.
+    """A `Loading`, from the beginning of its transaction to its end.
 
     Small frames gather until an insert is worth its overhead.
     """
@@ -58,6 +58,15 @@ class DuckDBLoading:
         self._waiting: list[pl.DataFrame] = []
         self._arriving: Arriving | None = None
         self._load_id = 0
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Hold the transaction open for a block."""
+        try:
+            self.begin()
+            yield
+        finally:
+            self.end()
 
     def begin(self) -> None:
         """Open the transaction and take out what was loaded under this client and file name."""
@@ -91,14 +100,17 @@ class DuckDBLoading:
         """Make the rows and their ledger row visible together."""
         self._flush()
         with self._speaking(), owner_only():
-            row = load_row(self._load_id, self._file, counts, loaded_at)
-            self._connection.execute(f"INSERT INTO loads VALUES ({', '.join('?' * len(row))})", row)
+            self._write_load(counts, loaded_at)
             for column, rule, rows in rejects:
                 self._connection.execute(
                     "INSERT INTO rejects VALUES (?, ?, ?, ?)", [self._load_id, column, rule, rows]
                 )
             self._connection.execute("COMMIT")
         self._committed = True
+
+    def _write_load(self, counts: Counts, loaded_at: "datetime") -> None:
+        row = load_row(self._load_id, self._file, counts, loaded_at)
+        self._connection.execute(f"INSERT INTO loads VALUES ({', '.join('?' * len(row))})", row)
 
     def _speaking(self) -> contextlib.AbstractContextManager[None]:
         return speaking(self._opening, f"refuses {self._file.name}")

@@ -16,14 +16,18 @@ from closedloop.core.restart import Choice, act_for
 from closedloop.edges import warehouse
 from closedloop.errorfiles import ErrorFiles
 from closedloop.flows.ports import Ports
+from closedloop.flows.replay import Replayed, foresee, replay
 from closedloop.flows.restart import restart
 from closedloop.flows.runner import Wish, carry_out
 from closedloop.forgotten import ForgottenList
 from closedloop.ledger import Ledger
 from closedloop.model.error_file import ErrorFile
+from closedloop.model.filename import Pattern
+from closedloop.model.job import PullJob
 from closedloop.model.run import RunReport
 from closedloop.model.wave import Wave
 from closedloop.project import load_project
+from closedloop.quarantine import quarantined
 from closedloop.remote.base import quiet
 from closedloop.remote.memory import MemoryRemote
 from closedloop.scaffold import client_section, write_project
@@ -69,7 +73,7 @@ class Mortal:
         found = getattr(self._inner, name)
         if not callable(found):
             return found
-        if name == "loading":
+        if name in ("loading", "amending"):
             return partial(self._loading, found)
         return lambda *given, **named: self._fuse.around(lambda: found(*given, **named))
 
@@ -127,6 +131,26 @@ class Desk:
                 )
                 for error in given.errors.open()
             ]
+
+    def replay(
+        self,
+        name: str,
+        corrected: Path | None = None,
+        *,
+        fuse: Fuse | None = None,
+        dry: bool = False,
+    ) -> Replayed:
+        """Load the rejected rows of a file that are right by now."""
+        project = load_project(self.root)
+        job = project.jobs["pull_responses"]
+        assert isinstance(job, PullJob)
+        schema = next(s for s in project.incoming(job).values() if Pattern(s.file).match(name))
+        chosen = next(found for found in quarantined(self.state) if found.name == name)
+        with self._ports() as plain:
+            given = self._edges(plain, None, fuse)
+            if dry:
+                return foresee(chosen, schema, corrected, given)
+            return replay(chosen, schema, corrected, given, moment("2026-11-21T09:00"))
 
     def open_errors(self) -> list[ErrorFile]:
         """Return the open error files."""
