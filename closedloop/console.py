@@ -5,7 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from closedloop.core.report import FAILED, failure, gaps, halted, headline, held, number, rejects
+from closedloop.core.report import (
+    FAILED,
+    failure,
+    gaps,
+    halted,
+    headline,
+    held,
+    number,
+    rejects,
+    seen_waves,
+    twice_mailed,
+    unseen_waves,
+)
 from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.remote.base import Progress, quiet
 
@@ -60,6 +72,7 @@ def show_report(report: RunReport) -> None:
         _show_pull(console, report.result)
         for sentence in held(report):
             console.print(sentence, style="yellow", markup=False)
+        _show_waves(console, report)
     else:
         _show_send(console, report.result)
     for note in report.notes:
@@ -91,6 +104,14 @@ def _show_pull(console: Any, result: PullResult) -> None:
     if result.ignored:
         verb = "was" if result.ignored == 1 else "were"
         console.print(f"{number(result.ignored, 'other file')} in the folder {verb} left alone")
+
+
+def _show_waves(console: Any, report: RunReport) -> None:
+    """Print what became of our waves."""
+    for sentence in seen_waves(report):
+        console.print(sentence, markup=False)
+    for sentence in (*twice_mailed(report), *unseen_waves(report)):
+        console.print(sentence, style="yellow", markup=False)
 
 
 def _show_send(console: Any, result: SendResult) -> None:

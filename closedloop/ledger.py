@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from closedloop.errors import ClosedLoopError, StateTrouble
 from closedloop.model.file import Counts, FileIdentity, Load
-from closedloop.model.wave import Wave, WaveState
+from closedloop.model.wave import Try, Wave, WaveState
 
 SCHEMA = """
 create table if not exists waves (
@@ -30,12 +30,25 @@ create table if not exists runs (
   exit_code integer not null, report text not null);
 create index if not exists runs_by_job on runs (job, started);
 """
-VERSION = 1
+SECOND = """
+alter table waves add column resend_of integer;
+alter table waves add column confirmed_at text;
+alter table waves add column confirmed_by text;
+alter table waves add column mailing_id integer;
+alter table waves add column mailings integer not null default 0;
+alter table waves add column seen integer;
+create table tries (job text primary key, slot text not null, started text not null, exit_code integer);
+"""
+VERSIONS = (SCHEMA, SECOND)
+"""What makes a ledger of each version out of the one before."""
+
 OF_THE_DISK = (
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
 )  # fmt: skip
 """The primary codes of SQLite that another run may not meet any more."""
+
+WAVE_TIMES = ("slot", "built_at", "published_at", "confirmed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,7 @@ class Ledger:
     def put_wave(self, wave: Wave) -> None:
         """Write a wave down as it now stands."""
         row = {**asdict(wave), "dropped": json.dumps(wave.dropped), "state": str(wave.state)}
-        row |= {key: _text(row[key]) for key in ("slot", "built_at", "published_at")}
+        row |= {key: _text(row[key]) for key in WAVE_TIMES}
         with self._writing() as db:
             db.execute(
                 f"insert or replace into waves ({', '.join(row)}) values ({_marks(row)})",
@@ -106,6 +119,19 @@ class Ledger:
             "select * from waves where ? is null or client = ? order by wave_id", client, client
         )
         return [_wave(row) for row in rows]
+
+    # tries
+
+    def put_try(self, tried: Try) -> None:
+        """Write down that a job was started in a slot, or how that ended."""
+        row = [tried.job, _text(tried.slot), _text(tried.started), tried.exit_code]
+        with self._writing() as db:
+            db.execute("insert or replace into tries values (?, ?, ?, ?)", row)
+
+    def last_try(self, job: str) -> Try | None:
+        """Return the latest slot in which a job was started, and how that ended."""
+        rows = self._rows("select * from tries where job = ?", job)
+        return _try(rows[0]) if rows else None
 
     # files
 
@@ -209,27 +235,25 @@ class Ledger:
 
     def _ensure_schema(self, db: sqlite3.Connection) -> None:
         (version,) = db.execute("pragma user_version").fetchone()
-        if version > VERSION:
+        if version > len(VERSIONS):
             raise ClosedLoopError(
-                f"{self._path}: a newer closedloop wrote this ledger (version {version}, this one knows {VERSION}); "
+                f"{self._path}: a newer closedloop wrote this ledger (version {version}, this one knows {len(VERSIONS)}); "
                 "update closedloop"
             )
-        if version < VERSION:
-            db.executescript(f"begin immediate; {SCHEMA} pragma user_version = {VERSION}; commit;")
+        if version < len(VERSIONS):
+            with _transaction(db):
+                # Asked again: another process may have done it meanwhile.
+                (version,) = db.execute("pragma user_version").fetchone()
+                for statement in ";".join(VERSIONS[version:]).split(";"):
+                    db.execute(statement)
+                db.execute(f"pragma user_version = {len(VERSIONS)}")
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._speaking():
             db = self._connection()
-            db.execute("begin immediate")
-            try:
+            with _transaction(db):
                 yield db
-                db.execute("commit")
-            except BaseException:
-                # A full disk ends the transaction by itself.
-                if db.in_transaction:
-                    db.execute("rollback")
-                raise
 
     def _rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
         with self._speaking():
@@ -255,6 +279,19 @@ class Ledger:
             ) from error
 
 
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("begin immediate")
+    try:
+        yield
+        db.execute("commit")
+    except BaseException:
+        # A full disk ends the transaction by itself.
+        if db.in_transaction:
+            db.execute("rollback")
+        raise
+
+
 def _marks(columns: Any) -> str:
     return ", ".join("?" for _ in columns)
 
@@ -269,13 +306,18 @@ def _moment(text: str | None) -> datetime | None:
 
 def _wave(row: sqlite3.Row) -> Wave:
     given = dict(row)
-    given |= {key: _moment(given[key]) for key in ("slot", "built_at", "published_at")}
+    given |= {key: _moment(given[key]) for key in WAVE_TIMES}
     given |= {
         "dropped": json.loads(given["dropped"]),
         "state": WaveState(given["state"]),
         "test": bool(given["test"]),
     }
     return Wave(**given)
+
+
+def _try(row: sqlite3.Row) -> Try:
+    given = dict(row)
+    return Try(**(given | {key: _moment(given[key]) for key in ("slot", "started")}))
 
 
 def _file_row(load: Load) -> list[object]:

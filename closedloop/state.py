@@ -105,6 +105,10 @@ class StateFolder:
         """Return the folder of error files, or one below it."""
         return self._folder("errors", *parts)
 
+    def import_log(self, client: str) -> Path:
+        """Return where a log file of the platform lies while it is read."""
+        return self._folder("logs", client) / "import.log"
+
     def lock(self, name: str) -> Path:
         """Return the file whose lock says that `name` is being worked on."""
         return self._folder("locks") / f"{name}.lock"

@@ -12,7 +12,7 @@ from closedloop.core.stamps import after
 from closedloop.errors import ClosedLoopError
 from closedloop.ledger import Ledger, Run
 from closedloop.model.file import Counts, FileIdentity, Load
-from closedloop.model.wave import Wave, WaveState
+from closedloop.model.wave import Try, Wave, WaveState
 
 NOW = datetime(2026, 11, 24, 5, 0, 7, 123456, tzinfo=UTC)
 WAVE = Wave(
@@ -174,3 +174,35 @@ def test_a_ledger_of_a_newer_closedloop_is_left_alone(path: Path, ledger: Ledger
     db.close()
     with Ledger(path) as older, pytest.raises(ClosedLoopError, match="update closedloop"):
         older.waves()
+
+
+def test_a_ledger_of_an_older_closedloop_goes_on(path: Path, ledger: Ledger) -> None:
+    ledger.put_wave(WAVE)
+    with sqlite3.connect(path) as db:
+        for column in (
+            "resend_of",
+            "confirmed_at",
+            "confirmed_by",
+            "mailing_id",
+            "mailings",
+            "seen",
+        ):
+            db.execute(f"alter table waves drop column {column}")
+        db.execute("drop table tries")
+        db.execute("pragma user_version = 1")
+    db.close()
+    with Ledger(path) as newer:
+        assert newer.waves() == [WAVE]
+        seen = replace(WAVE, state=WaveState.CONFIRMED, confirmed_by="WELLE_ID", mailings=1, seen=6)
+        newer.put_wave(seen)
+        assert newer.waves() == [seen]
+        assert newer.last_try("send_newsletter") is None
+
+
+def test_the_latest_try_of_a_job_is_kept(ledger: Ledger) -> None:
+    slot = NOW - timedelta(minutes=5)
+    ledger.put_try(Try("send_newsletter", slot, NOW))
+    ledger.put_try(Try("another", slot, NOW, 0))
+    ledger.put_try(Try("send_newsletter", slot, NOW, 75))
+    assert ledger.last_try("send_newsletter") == Try("send_newsletter", slot, NOW, 75)
+    assert ledger.last_try("sync") is None

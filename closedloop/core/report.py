@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from closedloop.core.confirm import days_since, evidence, mailed_twice, not_seen
 from closedloop.model.job import RESPONSE_SCHEMAS
 from closedloop.model.run import (
     FileOutcome,
@@ -58,6 +59,8 @@ def troubles(report: RunReport) -> list[str]:
         *gaps(report.result.missing),
         *halted(report.result),
         *held(report),
+        *twice_mailed(report),
+        *unseen_waves(report),
     ]
 
 
@@ -68,6 +71,26 @@ def held(report: RunReport) -> list[str]:
         return []
     verb = "waits" if len(names) == 1 else "wait"
     return [f"{', '.join(names)} {verb}, refused earlier: closedloop restart {report.job}"]
+
+
+def seen_waves(report: RunReport) -> list[str]:
+    """Return a sentence for each wave that turned out to be mailed."""
+    return [evidence(wave) for wave in _waves(report)]
+
+
+def twice_mailed(report: RunReport) -> list[str]:
+    """Return a sentence for each of them that was mailed more than once."""
+    return [mailed_twice(wave) for wave in _waves(report) if wave.mailings > 1]
+
+
+def unseen_waves(report: RunReport) -> list[str]:
+    """Return a sentence for each wave that should have been seen by now."""
+    waves = report.result.unseen if isinstance(report.result, PullResult) else ()
+    return [not_seen(wave, days_since(wave, report.started)) for wave in waves]
+
+
+def _waves(report: RunReport) -> tuple[Wave, ...]:
+    return report.result.waves if isinstance(report.result, PullResult) else ()
 
 
 def halted(result: PullResult) -> list[str]:
@@ -82,7 +105,8 @@ def halted(result: PullResult) -> list[str]:
 def repeats(report: RunReport, last: str | None) -> bool:
     """Say whether a run took nothing in and has no other trouble than the last one, given as JSON, had.
 
-    Of a missing file this is so for the rest of the day: the days left are a part of the trouble.
+    Of a missing file and of a wave that is not seen this is so for the rest of the day: the days are a part of
+    the trouble.
     """
     if last is None or not isinstance(report.result, PullResult):
         return False
@@ -98,7 +122,16 @@ def _trouble(report: dict[str, Any]) -> list[object]:
     failed = [
         (file["name"], file["status"], file["detail"]) for file in files if file["status"] in FAILED
     ]
-    return [failed, *(report["result"].get(key, []) for key in ("missing", "halts", "held"))]
+    parts = [report["result"].get(key, []) for key in ("missing", "halts", "held")]
+    return [failed, *parts, _unseen(report)]
+
+
+def _unseen(report: dict[str, Any]) -> list[tuple[int, int]]:
+    started = datetime.fromisoformat(report["started"])
+    return [
+        (wave["wave_id"], (started - datetime.fromisoformat(wave["built_at"])).days)
+        for wave in report["result"].get("unseen", [])
+    ]
 
 
 def failure(file: FileOutcome) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from itertools import chain
 
+from closedloop.core.confirm import unseen
 from closedloop.core.plan import Planned, plan, recognised, window
 from closedloop.core.report import number
 from closedloop.core.room import scarcity
@@ -17,6 +18,7 @@ from closedloop.errors import (
     TryLater,
     WarehouseError,
 )
+from closedloop.flows.confirm import confirm, confirm_by_log
 from closedloop.flows.fetch import available, forgotten, from_archive, known_files, land, tidy
 from closedloop.flows.load import load
 from closedloop.flows.platform import error_files
@@ -26,7 +28,6 @@ from closedloop.model.file import Load, RemoteFile
 from closedloop.model.job import PullJob
 from closedloop.model.run import FileOutcome, FileStatus, PullResult
 from closedloop.model.table import Schema
-from closedloop.model.wave import WaveState
 from closedloop.remote.base import NotAsListed
 from closedloop.state import pack
 
@@ -65,7 +66,8 @@ def pull(
         left = forgotten(job, schemas, known, {file.name for file in files}, ports)
     tidy(job, known, ports)
     outcomes = [_take_in(file, job, ports, now) for file in chain(left, take)]
-    notes += _afterwards(job, outcomes, ports)
+    notes += _pointing_at_nothing(job, outcomes, ports)
+    waves = confirm(job.client, ports, now) if is_stale else []
     if is_stale:
         # Closed first: its last bytes are written then.
         ports.warehouse.close()
@@ -73,8 +75,15 @@ def pull(
     if short := scarcity(ports.state.free_bytes(), ports.ledger.files(job.client)):
         notes.append(short)
     halts = tuple(error_files(ports))
+    waves += confirm_by_log(job.client, ports, now)
     result = PullResult(
-        tuple(outcomes), planned.missing, planned.ignored, halts=halts, held=waiting
+        tuple(outcomes),
+        planned.missing,
+        planned.ignored,
+        halts=halts,
+        held=waiting,
+        waves=tuple(waves),
+        unseen=tuple(unseen(ports.ledger.waves(job.client), now)),
     )
     return result, notes
 
@@ -118,7 +127,8 @@ def reload(
     again = [*there, *archived]
     outcomes = [_take_in(planned, job, ports, now, again=True) for planned in again]
     notes += _left_alone(day, {planned.file.name for planned in again}, known)
-    return PullResult(tuple(outcomes)), notes + _afterwards(job, outcomes, ports)
+    notes += _pointing_at_nothing(job, outcomes, ports)
+    return PullResult(tuple(outcomes), waves=tuple(confirm(job.client, ports, now))), notes
 
 
 def _left_alone(day: date, names: set[str], known: dict[str, Load]) -> Notes:
@@ -201,17 +211,11 @@ def _status(planned: Planned, *, again: bool) -> FileStatus:
     return FileStatus.RELOADED if again else FileStatus.RESTATED
 
 
-def _afterwards(job: PullJob, outcomes: list[FileOutcome], ports: Ports) -> Notes:
-    """Tell the warehouse about our waves, and ask it which references point at nothing yet."""
+def _pointing_at_nothing(job: PullJob, outcomes: list[FileOutcome], ports: Ports) -> Notes:
+    """Ask the warehouse which references in the new rows point at nothing yet."""
     names = [outcome.name for outcome in outcomes if outcome.status not in NOT_LOADED]
     if not names:
         return []
-    left = [
-        wave
-        for wave in ports.ledger.waves(job.client)
-        if wave.state not in (WaveState.BUILT, WaveState.STAGED)
-    ]
-    ports.warehouse.record_waves(left)
     return [
         f"{name}: {number(rows, 'row')} with a {column} that points at nothing yet"
         for name, column, rows in ports.warehouse.unresolved(job.client, names)

@@ -68,7 +68,7 @@ class PullResult:
 
     `halts` are the error files in which the platform says that it imports nothing more of this client; `held` the files
     that were refused earlier and wait for a restart. `mailings` are those of the last weeks, the latest first, where
-    something was loaded.
+    something was loaded. `waves` are those that turned out to be mailed, `unseen` those that should have by now.
     """
 
     files: tuple[FileOutcome, ...] = ()
@@ -77,6 +77,8 @@ class PullResult:
     halts: tuple[str, ...] = ()
     mailings: tuple[MailingFigures, ...] = ()
     held: tuple[str, ...] = ()
+    waves: tuple[Wave, ...] = ()
+    unseen: tuple[Wave, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

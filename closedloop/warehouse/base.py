@@ -10,7 +10,7 @@ import polars as pl
 
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.table import Schema
-from closedloop.model.wave import Wave
+from closedloop.model.wave import Sighting, Wave
 
 Among = Callable[[pl.Series], pl.Series]
 """Says which of many recipients are certain people."""
@@ -110,6 +110,21 @@ class Warehouse(Protocol):
         Their rows stay and count, with every personal column empty; so do rows that name them by a mailing to them
         only. Other texts are `hidden`. Afterwards no file of the warehouse holds what was taken out, free blocks included.
         A `dry_run` changes nothing. Tables of the user's own stay as they are.
+        """
+        ...
+
+    def sightings(self, client: str) -> list[Sighting]:
+        """Return, by wave, what the response data shows of the recorded waves of a client, those it shows nothing of left out.
+
+        Nothing where a table that tells of it is not there.
+        """
+        ...
+
+    def bounced_softly(self, client: str, mailings: Sequence[int]) -> pl.Series:
+        """Return the recipients (as delivered) of the first of these mailings whom it bounced softly, each once.
+
+        Left out is whom any of the mailings reached or bounced for good, also where an earlier report said
+        that it bounced softly.
         """
         ...
 

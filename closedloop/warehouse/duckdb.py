@@ -11,7 +11,7 @@ from closedloop.errors import ProjectError, StateTrouble, WarehouseError
 from closedloop.model.file import FileIdentity, Load
 from closedloop.model.settings import Suppression
 from closedloop.model.table import Column, Schema
-from closedloop.model.wave import Wave
+from closedloop.model.wave import Sighting, Wave
 from closedloop.stopping import NEVER, Stopping
 from closedloop.warehouse.base import Among, Forgot, Hidden
 from closedloop.warehouse.duckdb_amending import DuckDBAmending
@@ -34,8 +34,17 @@ from closedloop.warehouse.views import View, fingerprint, text_of, views
 if TYPE_CHECKING:
     import duckdb
 
-VERSION = 1
+VERSION = 2
 """The version of sql/tables.sql."""
+
+CHANGES = {
+    2: (
+        "ALTER TABLE sent_waves ADD COLUMN resend_of BIGINT",
+        "ALTER TABLE sent_waves ADD COLUMN confirmed_at TIMESTAMP",
+        "ALTER TABLE sent_waves ADD COLUMN confirmed_by VARCHAR",
+    ),
+}
+"""What makes a warehouse of each version out of the one before."""
 
 SOURCE_WAIT_SECONDS = 60
 """How long a selection waits for another DuckDB file that is being written."""
@@ -158,6 +167,24 @@ class DuckDBWarehouse:
             patiently(self._opening, rewrite)
         return Forgot(blanked, left)
 
+    def sightings(self, client: str) -> list[Sighting]:
+        """Return what the response data shows of our waves; the contract is in `Warehouse`."""
+        if not self.rows("SELECT 1 FROM duckdb_views() WHERE view_name = 'waves'"):
+            return []
+        found = self.rows(
+            "SELECT wave_id, matched_by, mailing_id, mailings, coalesce(seen, 0) AS seen FROM waves "
+            "WHERE client = ? AND mailing_id IS NOT NULL ORDER BY wave_id",
+            [client],
+        )
+        return [Sighting(**row) for row in found]
+
+    def bounced_softly(self, client: str, mailings: Sequence[int]) -> pl.Series:
+        """Return whom the first of these mailings, and each of them that went to them, bounced softly."""
+        with speaking(self._opening, "can't say who bounced softly"):
+            asked = [client, list(mailings), mailings[0]]
+            found = pl.DataFrame(self._connection().sql(text_of("soft_bounces"), params=asked))
+        return found["recipient"]
+
     def select(self, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
         """Run one query of the user's and yield its rows in batches."""
         cursor = self._connection().cursor()
@@ -214,6 +241,10 @@ class DuckDBWarehouse:
                 raise WarehouseError(
                     f"the warehouse {self._opening.path} was made by a newer closedloop; install that version"
                 )
+            for newer in range(version + 1, VERSION + 1):
+                for statement in CHANGES[newer]:
+                    connection.execute(statement)
+                connection.execute("UPDATE schema_version SET version = ?", [newer])
             if connection.execute("SELECT hard, soft FROM bounce_limits").fetchall() != [limits]:
                 connection.execute("DELETE FROM bounce_limits")
                 connection.execute("INSERT INTO bounce_limits VALUES (?, ?)", limits)

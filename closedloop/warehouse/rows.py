@@ -70,6 +70,9 @@ def wave_row(wave: Wave) -> tuple[object, ...]:
         wave.sha256,
         utc(wave.built_at),
         _utc_or_none(wave.published_at),
+        wave.resend_of,
+        _utc_or_none(wave.confirmed_at),
+        wave.confirmed_by,
     )
 
 

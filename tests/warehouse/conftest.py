@@ -121,7 +121,7 @@ def _cells(schema: Schema, row: Row) -> Row:
         if column.type == "timestamp" and given is not None:
             cells[column.name] = _moment(given)
             cells[f"{column.name}_local"] = f"{_moment(given):%Y-%m-%d %H:%M:%S}"
-            cells[f"{column.name}_ambiguous"] = False
+            cells[f"{column.name}_ambiguous"] = row.get(f"{column.name}_ambiguous", False)
     return cells
 
 

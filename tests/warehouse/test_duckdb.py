@@ -196,3 +196,19 @@ def test_rows_can_be_selected_from_another_file(tmp_path: Path) -> None:
         list(select_from(shop, "SELECT nope FROM customers", 2))
     with pytest.raises(ProjectError, match="no DuckDB file"):
         list(select_from(tmp_path / "none.duckdb", "SELECT 1", 2))
+
+
+def test_a_warehouse_of_an_older_program_goes_on(
+    path: Path, schemas: dict[str, Schema], take: Take, warehouse: Warehouse
+) -> None:
+    take("clicks", 3, [{}])
+    warehouse.close()
+    with duckdb.connect(path) as connection:
+        for column in ("resend_of", "confirmed_at", "confirmed_by"):
+            connection.execute("DROP VIEW IF EXISTS waves")
+            connection.execute(f"ALTER TABLE sent_waves DROP COLUMN {column}")
+        connection.execute("UPDATE schema_version SET version = 1, views = ''")
+    with DuckDBWarehouse(path, 0, Suppression()) as newer:
+        newer.prepare(list(schemas.values()))
+        assert newer.rows("SELECT confirmed_by, resend_of FROM waves") == []
+        assert len(newer.rows("FROM clicks")) == 1

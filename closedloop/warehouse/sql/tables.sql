@@ -45,7 +45,10 @@ CREATE TABLE sent_waves (
     size           BIGINT    NOT NULL,
     sha256         VARCHAR   NOT NULL,
     built_at       TIMESTAMP NOT NULL,
-    published_at   TIMESTAMP
+    published_at   TIMESTAMP,
+    resend_of      BIGINT,              -- the wave whose soft bounces this one mails
+    confirmed_at   TIMESTAMP,
+    confirmed_by   VARCHAR              -- WELLE_ID, time and count, import log
 );
 
 -- One row: from how many bounces on an address is not mailed any more.
