@@ -213,26 +213,27 @@ def _files(result: PullResult, past: Past, tongue: Tongue) -> Section:
     known = {(v.schema, v.day): v for v in volumes(_taken(result), past.loads)}
     # Those that need a person come first, should the table be cut.
     files = sorted(result.files, key=lambda file: file.status not in FAILED)
-    compared = any(volume.usual for volume in known.values())
-    rows = [
-        (
-            *_file(file, tongue),
-            *([_against_usual(known.get((file.schema, file.day)), tongue)] if compared else []),
-        )
-        for file in files
-    ]
-    head = [tongue.say(word) for word in ("File", "", "Rows", "rejected")]
-    head += [tongue.say("of the usual")] if compared else []
+    several_days = len({file.day for file in files}) > 1
+    rows = [(_name(file, tongue, with_day=several_days), *_counts(file, tongue)) for file in files]
+    head = tuple(tongue.say(word) for word in ("File", "Rows", "rejected"))
+    if any(volume.usual for volume in known.values()):
+        usual = [_against_usual(known.get((f.schema, f.day)), tongue) for f in files]
+        rows = [(*row, cell) for row, cell in zip(rows, usual, strict=True)]
+        head = (*head, tongue.say("of the usual"))
     shown, more = shortened(rows, tongue)
-    table = Table(tuple(head), shown, numeric=(2, 3))
-    return Section(tongue.say("Files"), sentences=more, table=table)
+    return Section(tongue.say("Files"), sentences=more, table=Table(head, shown, numeric=(1, 2)))
 
 
-def _file(file: FileOutcome, tongue: Tongue) -> tuple[Cell, ...]:
+def _name(file: FileOutcome, tongue: Tongue, *, with_day: bool) -> Cell:
+    name = f"{file.schema} {tongue.day(file.day)}" if with_day else file.schema
+    if file.status is FileStatus.LOADED:
+        return Cell(name)
+    return Cell(f"{name}: {tongue.term(str(file.status))}", TONES.get(file.status, "good"))
+
+
+def _counts(file: FileOutcome, tongue: Tongue) -> tuple[Cell, ...]:
     rejected = file.counts.quarantined
     return (
-        Cell(f"{file.schema} {tongue.day(file.day)}"),
-        Cell(tongue.term(str(file.status)), TONES.get(file.status, "good")),
         Cell(tongue.number(file.counts.loaded)),
         Cell(tongue.number(rejected), "watch" if rejected else "plain"),
     )

@@ -102,8 +102,7 @@ def _figures(error_file: ErrorFile, tongue: Tongue) -> tuple[Figure, ...]:
 
 
 def _to_do(error_file: ErrorFile, tongue: Tongue) -> Section:
-    # What the program advises stays in its own words: they are those of docs/restart.md.
-    steps = [Step(step.when, step.command) for step in error_file.next_steps]
+    steps = [Step(tongue.term(step.when), step.command) for step in error_file.next_steps]
     steps.append(
         Step(tongue.say("To see first what a restart would do:"), "closedloop restart --dry-run")
     )

@@ -25,6 +25,13 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     numeric: tuple[int, ...] = ()
 
+    @property
+    def bars(self) -> set[int]:
+        """The columns that hold bars."""
+        return {
+            place for row in self.rows for place, cell in enumerate(row) if cell.share is not None
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
