@@ -30,7 +30,7 @@ WORDS = {
     "recovered": "läuft wieder",
     "see restart": "siehe restart",
     "goes on": "läuft wieder",
-    "suspended": "angehalten",
+    "until it was over": "bis es vorbei war",
     "files taken in": "Dateien geladen",
     "rows loaded": "Zeilen geladen",
     "rejected": "abgewiesen",
@@ -74,7 +74,8 @@ WORDS = {
     "Done": "Erledigt",
     "Left": "Noch offen",
     # what to do
-    "Nothing. All jobs at a glance:": "Nichts. Alle Jobs auf einen Blick:",
+    "All jobs at a glance:": "Alle Jobs auf einen Blick:",
+    "What is open, and what a restart would do:": "Was offen ist und was ein Neustart täte:",
     "Nothing now. Whether the wave was seen in the response data:": (
         "Jetzt nichts. Ob die Welle in den Response-Daten gesehen wurde:"
     ),
@@ -85,15 +86,15 @@ WORDS = {
     "Ask the platform for the missing files; what is missing now:": (
         "Die fehlenden Dateien bei der Plattform anfordern; was jetzt fehlt:"
     ),
-    "The platform left {name}: it imports nothing more of this client until its support has cleared that. Ask it "
-    "whether the wave was mailed, then:": (
+    "{name} waits, refused earlier": "{name} wartet, früher nicht angenommen",
+    "The platform left {name}: it imports nothing more of this client until its support has cleared that. Ask "
+    "it whether the wave was mailed.": (
         "Die Plattform hat {name} abgelegt: Sie importiert für diesen Mandanten nichts mehr, bis ihr Support das geklärt "
-        "hat. Dort fragen, ob die Welle versandt wurde, danach:"
+        "hat. Dort fragen, ob die Welle versandt wurde."
     ),
     "Look at the job's selection; who would be mailed, who not and why:": (
         "Die Selektion des Jobs prüfen; wer angeschrieben würde, wer nicht und warum:"
     ),
-    "To see first what a restart would do:": "Um vorher zu sehen, was ein Neustart täte:",
     # sentences
     "This wave has {n} recipients, usually there are {usual}.": (
         "Diese Welle hat {n} Empfänger, üblich sind {usual}."
@@ -114,7 +115,7 @@ WORDS = {
     "today is the last day": "heute ist der letzte Tag",
     "Run {run}, {time}, {seconds} s": "Lauf {run}, {time}, {seconds} s",
     "Error file {name}, run {run}, {time}": "Fehlerdatei {name}, Lauf {run}, {time}",
-    "Suspended on {since}, for {lasted}.": "Angehalten am {since}, Dauer: {lasted}.",
+    "Since {since}, for {lasted}.": "Seit {since}, Dauer: {lasted}.",
     # suspension
     "failed at the stage '{stage}'": "gescheitert beim Schritt „{stage}“",
     "a bug of closedloop": "ein Fehler in closedloop selbst",
@@ -141,6 +142,37 @@ WORDS = {
         "Jemand hat festgestellt, dass die Welle nicht versandt wurde (--resend): Sie geht neu hinaus."
     ),
     "The cause is gone by itself.": "Die Ursache ist von selbst verschwunden.",
+    # what an error file advises
+    "to see what a restart would do; nothing is done": "Um zu sehen, was ein Neustart täte; es geschieht nichts",
+    "once the cause is mended": "Wenn die Ursache behoben ist",
+    "after an update of closedloop, or if you take it for a passing fault": (
+        "Nach einer Aktualisierung von closedloop, oder wenn es nach einer vorübergehenden Störung aussieht"
+    ),
+    "once the schema is mended, or the platform has answered": (
+        "Wenn das Schema berichtigt ist oder die Plattform geantwortet hat"
+    ),
+    "once user and key or password are those that the platform's support has": (
+        "Wenn Benutzer und Schlüssel oder Passwort die sind, die der Support der Plattform kennt"
+    ),
+    "the platform's list of mailings, its status mail or its support says that the wave was imported": (
+        "Wenn die Mailingliste der Plattform, ihre Statusmail oder ihr Support sagt, dass die Welle importiert wurde"
+    ),
+    "they say that it was not: the same content goes out under a new name": (
+        "Wenn sie sagen, dass nicht: derselbe Inhalt geht unter neuem Namen hinaus"
+    ),
+    "the copy is this slot's wave, sent before the ledger was lost or restored": (
+        "Wenn die Kopie die Welle dieses Termins ist, versandt bevor das Ledger verloren ging oder zurückgespielt wurde"
+    ),
+    "it is another one, or was never sent: a wave is selected and sent now": (
+        "Wenn es eine andere ist oder sie nie versandt wurde: jetzt wird eine Welle ausgewählt und versandt"
+    ),
+    "the import went well and only the trigger failed: support triggers it, never upload again": (
+        "Wenn der Import gut ging und nur der Auslöser scheiterte: der Support löst aus, nie noch einmal hochladen"
+    ),
+    "the import failed and nobody was mailed: the same content goes out under a new name, as the same wave": (
+        "Wenn der Import scheiterte und niemand angeschrieben wurde: derselbe Inhalt geht unter neuem Namen hinaus, als dieselbe "
+        "Welle"
+    ),
     # what became of a file, how far a wave came, the stages
     "loaded": "geladen",
     "restated": "ersetzt",
@@ -194,6 +226,13 @@ WORDS = {
 }
 
 PATTERNS = {
+    "it can't be known whether the platform took (.+): the answer to its rename was lost and the file is gone": (
+        "Ob die Plattform {} übernommen hat, ist nicht bekannt: Die Antwort auf die Umbenennung ging verloren, und die Datei "
+        "ist fort."
+    ),
+    "the platform left (.+) in its errors folder: it imports nothing more of this client": (
+        "Die Plattform hat {} in ihrem Fehlerordner abgelegt: Sie importiert für diesen Mandanten nichts mehr."
+    ),
     "longer than (.+) characters": "länger als {} Zeichen",
     "longer than (.+) bytes": "länger als {} Bytes",
     "not one of (.+)": "keines von {}",

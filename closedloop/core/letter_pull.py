@@ -45,7 +45,7 @@ def pull_letter(
 
 def _tone(result: PullResult, past: Past) -> Tone:
     lost = any(missing.days_left <= URGENT_DAYS for missing in result.missing)
-    if result.halts or lost or any(file.status in FAILED for file in result.files):
+    if result.halts or result.held or lost or any(file.status in FAILED for file in result.files):
         return "bad"
     rejected = any(file.counts.quarantined for file in result.files)
     odd = bouncing(result) or any(v.is_odd for v in volumes(_taken(result), past.loads))
@@ -99,7 +99,7 @@ def _sections(
     report: RunReport, result: PullResult, job: PullJob, past: Past, tongue: Tongue
 ) -> Iterator[Section]:
     candidates = [
-        _to_do(result, tongue),
+        _to_do(result, job, tongue),
         _unusual(result, past, tongue),
         _deliveries(result, job, past, tongue),
         _files(result, past, tongue),
@@ -112,28 +112,41 @@ def _sections(
             yield section
 
 
-def _to_do(result: PullResult, tongue: Tongue) -> Section:
-    steps = []
-    for file in result.files:
-        if file.status is FileStatus.REFUSED:
-            when = tongue.say("{name} was refused: {why}", name=file.name, why=_detail(file))
-            steps.append(Step(when, f"closedloop restart {file.name}"))
-    if any(file.counts.quarantined for file in result.files):
-        when = tongue.say("To see the rejected rows and take in corrected ones:")
-        steps.append(Step(when, "closedloop quarantine list"))
-    if result.missing:
-        when = tongue.say("Ask the platform for the missing files; what is missing now:")
-        steps.append(Step(when, "closedloop status"))
-    for name in result.halts:
-        when = tongue.say(
-            "The platform left {name}: it imports nothing more of this client until its support has cleared that. Ask it "
-            "whether the wave was mailed, then:",
+def _to_do(result: PullResult, job: PullJob, tongue: Tongue) -> Section:
+    refused = [file for file in result.files if file.status is FileStatus.REFUSED]
+    sentences = [
+        tongue.say("{name} was refused: {why}", name=file.name, why=_detail(file))
+        for file in refused
+    ]
+    sentences += [tongue.say("{name} waits, refused earlier", name=name) for name in result.held]
+    sentences += [
+        tongue.say(
+            "The platform left {name}: it imports nothing more of this client until its support has cleared that. Ask "
+            "it whether the wave was mailed.",
             name=name,
         )
-        steps.append(Step(when, "closedloop restart --dry-run"))
-    if not steps:
-        steps.append(Step(tongue.say("Nothing. All jobs at a glance:"), "closedloop status"))
-    return Section(tongue.say("What to do"), steps=tuple(steps[:SHOWN]))
+        for name in result.halts
+    ]
+    steps = tuple(_steps(result, job, tongue))
+    return Section(tongue.say("What to do"), tuple(sentences[:SHOWN]), steps=steps)
+
+
+def _steps(result: PullResult, job: PullJob, tongue: Tongue) -> Iterator[Step]:
+    refused = any(file.status is FileStatus.REFUSED for file in result.files)
+    if refused or result.held:
+        when = tongue.term("once the schema is mended, or the platform has answered")
+        yield Step(f"{when}:", f"closedloop restart {job.name}")
+    if result.halts:
+        when = tongue.say("What is open, and what a restart would do:")
+        yield Step(when, "closedloop restart --dry-run")
+    if any(file.counts.quarantined for file in result.files):
+        when = tongue.say("To see the rejected rows and take in corrected ones:")
+        yield Step(when, "closedloop quarantine list")
+    if result.missing:
+        when = tongue.say("Ask the platform for the missing files; what is missing now:")
+        yield Step(when, "closedloop status")
+    elif not (refused or result.held or result.halts):
+        yield Step(tongue.say("All jobs at a glance:"), "closedloop status")
 
 
 def _detail(file: FileOutcome) -> str:

@@ -33,14 +33,15 @@ ENDED = {
 
 def suspended_letter(error_file: ErrorFile, tongue: Tongue) -> Letter:
     """Return the letter that something rests now; nothing more is mailed about it until it is resolved."""
-    see = tongue.say("see restart")
-    what = f"{tongue.say('SUSPENDED')}: {_case(error_file, tongue)}, {see}"
+    what = f"{_case(error_file, tongue)}, {tongue.say('see restart')}"
+    if not _goes_on(error_file):
+        what = f"{tongue.say('SUSPENDED')}: {what}"
     return Letter(
         subject=subject(error_file.client, error_file.job, what),
         language=tongue.language,
         written=error_file.time,
         tone="bad",
-        verdict=tongue.say("Suspended"),
+        verdict=tongue.say("Please act" if _goes_on(error_file) else "Suspended"),
         headline=f"{error_file.client} {error_file.job} · {_case(error_file, tongue)}",
         figures=_figures(error_file, tongue),
         sections=(
@@ -59,7 +60,7 @@ def recovered_letter(error_file: ErrorFile, at: datetime, tongue: Tongue) -> Let
     sentences = [tongue.say(ENDED[ended.by])] if ended else []
     sentences.append(
         tongue.say(
-            "Suspended on {since}, for {lasted}.",
+            "Since {since}, for {lasted}.",
             since=tongue.moment(error_file.time),
             lasted=lasted,
         )
@@ -75,17 +76,22 @@ def recovered_letter(error_file: ErrorFile, at: datetime, tongue: Tongue) -> Let
         tone="good",
         verdict=tongue.say("Recovered"),
         headline=f"{error_file.client} {error_file.job} · {tongue.say('goes on')}",
-        figures=(Figure(lasted, tongue.say("suspended")),),
+        figures=(Figure(lasted, tongue.say("until it was over")),),
         sections=(
             Section(
                 tongue.say("What to do"),
-                steps=(Step(tongue.say("Nothing. All jobs at a glance:"), "closedloop status"),),
+                steps=(Step(tongue.say("All jobs at a glance:"), "closedloop status"),),
             ),
             Section(tongue.say("What happened"), tuple(sentences)),
-            Section(tongue.say("The error was"), (error_file.problem,)),
+            Section(tongue.say("The error was"), (tongue.term(error_file.problem),)),
         ),
         footer=_footer(error_file, tongue),
     )
+
+
+def _goes_on(error_file: ErrorFile) -> bool:
+    """Say whether the job runs on in spite of the error."""
+    return error_file.suspends in ("nothing", "files")
 
 
 def _case(error_file: ErrorFile, tongue: Tongue) -> str:
@@ -102,16 +108,15 @@ def _figures(error_file: ErrorFile, tongue: Tongue) -> tuple[Figure, ...]:
 
 
 def _to_do(error_file: ErrorFile, tongue: Tongue) -> Section:
-    steps = [Step(tongue.term(step.when), step.command) for step in error_file.next_steps]
-    steps.append(
-        Step(tongue.say("To see first what a restart would do:"), "closedloop restart --dry-run")
+    steps = tuple(
+        Step(f"{tongue.term(step.when)}:", step.command) for step in error_file.next_steps
     )
-    return Section(tongue.say("What to do"), steps=tuple(steps))
+    return Section(tongue.say("What to do"), steps=steps)
 
 
 def _story(error_file: ErrorFile, tongue: Tongue) -> tuple[str, ...]:
     rests = tongue.say(RESTS[error_file.suspends], job=error_file.job, client=error_file.client)
-    return (*(problem.sentence for problem in error_file.errors), rests)
+    return (*(tongue.term(problem.sentence) for problem in error_file.errors), rests)
 
 
 def _details(error_file: ErrorFile, tongue: Tongue) -> list[Section]:
