@@ -1,0 +1,83 @@
+"""A letter's two pictures say the same, need nothing from elsewhere, and show no address."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from closedloop.mail.render import as_html, as_text
+from closedloop.model.letter import Cell, Letter, Section, Table
+
+
+class Page(HTMLParser):
+    """What a mail client sees: the words, the tags, the addresses that would be fetched."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: set[str] = set()
+        self.fetched: list[str] = []
+        self.styles: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.fetched += [str(value) for name, value in attrs if name in ("src", "href")]
+        self.styles += [str(value) for name, value in attrs if name == "style"]
+
+    def handle_data(self, data: str) -> None:
+        self.words += data.split()
+
+
+def test_html_and_text_say_the_same(letter: Letter) -> None:
+    shown, text = Page(as_html(letter)), as_text(letter)
+    for word in ("well", "pull_responses", "8", "files", "Nothing.", "status", "clicks", "1,200"):
+        assert word in shown.words
+    assert "closedloop status" in text
+    assert "clicks  ██········ 1,200" in text
+
+
+def test_a_page_asks_nobody_for_anything_and_lays_out_with_tables(letter: Letter) -> None:
+    html = as_html(letter)
+    page = Page(html)
+    assert page.fetched == []
+    assert not page.tags & {"img", "script", "link", "svg", "div", "canvas", "iframe"}
+    assert "url(" not in html
+    assert not any("flex" in style or "grid" in style for style in page.styles)
+
+
+def test_styles_stand_in_the_tags_and_the_dark_ones_stay_in_the_head(letter: Letter) -> None:
+    html = as_html(letter)
+    head, _, body = html.partition("</head>")
+    assert 'style="' in body
+    assert "@media (prefers-color-scheme:dark)" in head.replace(": ", ":")
+    assert 'name="color-scheme"' in head
+    assert "<!--[if mso]>" in body
+
+
+def test_a_bar_is_cells_whose_widths_add_up(letter: Letter) -> None:
+    html = as_html(letter)
+    assert 'width="25%"' in html
+    assert 'width="75%"' in html
+
+
+@pytest.mark.parametrize(
+    ("share", "widths"), [(0.0, ["100%"]), (0.001, ["1%", "99%"]), (1.0, ["100%"])]
+)
+def test_a_bar_is_never_longer_than_whole_and_shows_what_is_not_nothing(
+    share: float, widths: list[str], letter: Letter
+) -> None:
+    table = Table(("",), ((Cell("x", "plain", share),),))
+    bars = as_html(replace(letter, sections=(Section("Bars", table=table),)))
+    found = bars.split('class="bar"')[1].split("</table>")[0]
+    assert [part.split('"')[0] for part in found.split(' width="')[2:]] == widths
+
+
+def test_no_address_and_no_markup_gets_through(letter: Letter) -> None:
+    sentence = "anna@example.com said <b>'no & never'</b>"
+    given = replace(letter, headline=sentence, sections=(Section(sentence, (sentence,)),))
+    html, text = as_html(given), as_text(given)
+    assert "anna" not in html + text
+    assert "<b>" not in html
+    assert "&lt;b&gt;" in html
+    assert "*** said <b>'no & never'</b>" in text
