@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from closedloop.core import trouble
 from closedloop.core.report import from_json, troubles
 from closedloop.core.room import scarcity
 from closedloop.core.slots import current_slot, next_slot
 from closedloop.ledger import Ledger, Run
+from closedloop.model.error_file import ErrorFile
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.wave import Wave, WaveState
 from closedloop.project import Project
@@ -38,6 +40,8 @@ class JobStatus:
     last_run: datetime | None
     exit_code: int | None
     next_slot: datetime | None
+    is_suspended: bool
+    error_files: tuple[str, ...]
     sentences: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -51,6 +55,8 @@ class JobStatus:
         """Return job, client, last run, outcome and next slot, times in the client's zone."""
         zone = ZoneInfo(self.timezone)
         outcome = OUTCOMES.get(self.exit_code, f"exit {self.exit_code}")
+        if self.is_suspended:
+            outcome = "suspended"
         return (
             self.job,
             self.client,
@@ -74,17 +80,24 @@ def shown(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
-def glance(project: Project, ledger: Ledger, now: datetime) -> list[JobStatus]:
-    """Return the state of every job."""
-    return [_glance(name, project, ledger, now) for name in project.jobs]
+def glance(
+    project: Project, ledger: Ledger, errors: Sequence[ErrorFile], now: datetime
+) -> list[JobStatus]:
+    """Return the state of every job; `errors` are the open error files."""
+    return [_glance(name, project, ledger, errors, now) for name in project.jobs]
 
 
-def _glance(name: str, project: Project, ledger: Ledger, now: datetime) -> JobStatus:
+def _glance(
+    name: str, project: Project, ledger: Ledger, errors: Sequence[ErrorFile], now: datetime
+) -> JobStatus:
     job, last = project.jobs[name], ledger.last_run(name)
+    holding = [error for error in errors if trouble.suspends(error, job)]
+    ours = [error for error in errors if error.job == name or error in holding]
     client = project.client(job.client)
     waves = [wave for wave in ledger.waves(job.client) if wave.job == name]
     sentences = [
-        *_told(last),
+        *(_about_error(error, client.zone) for error in ours),
+        *(told for told in _told(last) if not any(told in error.problem for error in ours)),
         *(_about(wave) for wave in waves if wave.state not in SETTLED),
         *_overdue(job, waves, last, now, client.zone),
         *_short_of_room(job, project, ledger),
@@ -97,6 +110,8 @@ def _glance(name: str, project: Project, ledger: Ledger, now: datetime) -> JobSt
         last_run=last.started if last else None,
         exit_code=last.exit_code if last else None,
         next_slot=next_slot(job.schedule, now, client.zone) if job.schedule else None,
+        is_suspended=bool(holding),
+        error_files=tuple(error.name for error in ours),
         sentences=tuple(f"{name}: {sentence}" for sentence in sentences),
     )
 
@@ -119,6 +134,13 @@ def _told(last: Run | None) -> list[str]:
     if ended["result"].get("outcome") == "unknown":
         return []
     return troubles(from_json(last.report))
+
+
+def _about_error(error: ErrorFile, zone: ZoneInfo) -> str:
+    since = shown(error.time, zone)
+    command = f"closedloop restart {error.job}"
+    rests = "suspended" if error.suspends not in ("nothing", "files") else "failed"
+    return f"{rests} since {since}, {error.case}: {error.problem}; see {command} --dry-run"
 
 
 def _about(wave: Wave) -> str:

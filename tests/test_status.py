@@ -37,7 +37,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def seen(project: Project, ledger: Ledger) -> dict[str, JobStatus]:
-    return {status.job: status for status in glance(project, ledger, NOW)}
+    return {status.job: status for status in glance(project, ledger, [], NOW)}
 
 
 def ran(code: int, *missing: MissingFile, files: tuple[FileOutcome, ...] = ()) -> Run:
@@ -77,7 +77,7 @@ def test_times_are_in_the_clients_zone_and_say_so(project: Project, ledger: Ledg
 
 
 def test_the_client_is_told_where_there_are_several(project: Project, ledger: Ledger) -> None:
-    jobs = glance(project, ledger, NOW)
+    jobs = glance(project, ledger, [], NOW)
     assert table(jobs)[0] == ("job", "last run", "outcome", "next slot")
     head, rows = table([*jobs, replace(jobs[0], client="at")])
     assert head[1] == "client"

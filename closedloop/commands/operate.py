@@ -109,13 +109,15 @@ def status(setting: Setting, *, as_json: bool) -> None:
     import json
 
     from closedloop.console import show_table
+    from closedloop.errorfiles import ErrorFiles
     from closedloop.ledger import Ledger
     from closedloop.state import StateFolder
     from closedloop.status import glance, table
 
     project = setting.project()
-    with Ledger(StateFolder(project.state).ledger) as ledger:
-        jobs = glance(project, ledger, setting.now())
+    state = StateFolder(project.state)
+    with Ledger(state.ledger) as ledger:
+        jobs = glance(project, ledger, ErrorFiles(state).open(), setting.now())
     if as_json:
         click.echo(json.dumps([job.as_dict() for job in jobs], ensure_ascii=False))
         return

@@ -191,6 +191,7 @@ WORDS = {
     "write": "Schreiben",
     "stage": "Hochladen",
     "publish": "Übergeben",
+    "confirm": "Bestätigen",
     "list": "Auflisten",
     "fetch": "Abholen",
     "check": "Prüfen",

@@ -2,9 +2,10 @@
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import PurePath
 from typing import Literal
 
@@ -65,7 +66,7 @@ def describe(failure: Failure, job: SendJob | PullJob, run: str, at: datetime) -
     place = stages.index(failure.stage) if failure.stage in stages else 0
     wave = failure.wave
     return ErrorFile(
-        name=f"{job.name}-{at:%Y%m%dT%H%M%S%fZ}",
+        name=f"{job.name}-{at:%Y%m%dT%H%M%SZ}",
         run=run,
         job=job.name,
         client=job.client,
@@ -136,6 +137,12 @@ def again(old: ErrorFile, new: ErrorFile) -> ErrorFile:
             "told": old.told and not news,
         }
     )
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken: the wanted one, or one with a number."""
+    numbered = (f"{name}-{number}" for number in count(2))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
 
 
 def line(error: ErrorFile) -> str:

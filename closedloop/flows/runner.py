@@ -18,7 +18,7 @@ from closedloop.ledger import Run
 from closedloop.locks import AT_ONCE, Patience, held
 from closedloop.model.error_file import ErrorFile
 from closedloop.model.job import PullJob, SendJob
-from closedloop.model.run import PullResult, RunReport, SendResult
+from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
 from closedloop.model.table import Schema
 from closedloop.state import StateFolder
 
@@ -68,7 +68,7 @@ def carry_out(
             ports.ledger.put_run(_failed(job, error, started, clock()))
         note_error(error, job, ports, run_id, started)
         raise
-    run_id = f"{job.name}-idle" if _is_idle(result) else run_id
+    run_id = f"{job.name}-idle" if _is_idle(result, job) else run_id
     report = RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))
     note_report(report, job, ports, wish.restart)
     # Told before it is written down: of a run that died in between, nobody else would tell.
@@ -126,10 +126,14 @@ def _send(job: SendJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -
     return send(job, layouts, ports, now, again=wish.again)
 
 
-def _is_idle(result: PullResult | SendResult) -> bool:
-    """Say whether a run changed nothing; a file that is refused or waits comes again at every run."""
+def _is_idle(result: PullResult | SendResult, job: SendJob | PullJob) -> bool:
+    """Say whether a run changed nothing; a file that waits, or is refused and tried again, comes at every run."""
     if isinstance(result, PullResult):
-        return all(file.status in NOT_LOADED for file in result.files)
+        is_held = job.on_error == "suspend"
+        news = [
+            s for s in FileStatus if s not in NOT_LOADED or (is_held and s is FileStatus.REFUSED)
+        ]
+        return not any(file.status in news for file in result.files)
     return result.outcome == "already sent"
 
 

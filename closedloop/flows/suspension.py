@@ -40,16 +40,12 @@ def note_error(error: Exception, job: Job, ports: Ports, run: str, at: datetime)
     case = trouble.case_of(error)
     if case is None:
         return
-    halt = error.halt if isinstance(error, ImportHalted) else None
-    file = error.file if isinstance(error, UntoldWave) else halt
-    what = trouble.Failure(
-        case,
-        trouble.chain(error),
-        stage=ports.at.now,
-        wave=_wave_of(file, job, ports) if halt else _unsettled(job, ports),
-        files=(FileNote(name=file, size=0),) if file and not halt else (),
-        halt=halt,
-    )
+    if isinstance(error, ImportHalted):
+        _put(trouble.describe(_halted(error.halt, job, ports), job, run, at), ports)
+        return
+    files = (FileNote(name=error.file),) if isinstance(error, UntoldWave) else ()
+    wave = _unsettled(job, ports)
+    what = trouble.Failure(case, trouble.chain(error), ports.at.now, wave, files)
     described = trouble.describe(what, job, run, at)
     _put(described, ports)
 
@@ -115,13 +111,14 @@ def _refused(pulled: PullResult) -> list[trouble.Failure]:
     return [trouble.Failure(Case.REFUSED_FILES, problems, stage="check", files=notes)]
 
 
-def _halted(halt: str, job: PullJob, ports: Ports) -> trouble.Failure:
+def _halted(halt: str, job: Job, ports: Ports) -> trouble.Failure:
     sentence = (
         f"the platform left {halt} in its errors folder: it imports nothing more of this client"
     )
     problem = Problem(error="ImportHalted", sentence=sentence)
     wave = _wave_of(halt, job, ports)
-    return trouble.Failure(Case.HALTED_IMPORT, (problem,), wave=wave, halt=halt)
+    stage = "confirm" if wave else "settle"
+    return trouble.Failure(Case.HALTED_IMPORT, (problem,), stage, wave, halt=halt)
 
 
 def _put(described: ErrorFile, ports: Ports) -> None:
@@ -129,6 +126,8 @@ def _put(described: ErrorFile, ports: Ports) -> None:
     for old in ports.errors.open():
         if trouble.is_same(old, described):
             described = trouble.again(old, described)
+    taken = {old.name for old in ports.errors.open() if not trouble.is_same(old, described)}
+    described = described.model_copy(update={"name": trouble.free(described.name, taken)})
     ports.errors.put(described)
     _tell(described, ports)
 

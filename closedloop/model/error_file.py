@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 
 from closedloop.model.strict import Strict
 
-SEND_STAGES = ("settle", "select", "write", "stage", "publish")
+SEND_STAGES = ("settle", "select", "write", "stage", "publish", "confirm")
 PULL_STAGES = ("list", "fetch", "check", "load", "archive")
 
 
@@ -25,11 +25,11 @@ class Case(StrEnum):
 
 
 class FileNote(Strict):
-    """One file the failure is about; `size` in bytes, `modified` the server's time."""
+    """One file the failure is about, as far as it is known; `size` in bytes, `modified` the server's time."""
 
     name: str
-    size: int
-    sha256: str = ""
+    size: int | None = None
+    sha256: str | None = None
     modified: AwareDatetime | None = None
 
 

@@ -1,6 +1,7 @@
 """What a failure leaves behind, whom it suspends, and how a restart goes on."""
 
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,13 @@ from typing import Any, Protocol
 import pytest
 
 from closedloop.core.restart import Choice
-from closedloop.errors import ClosedLoopError, LogInRefused, ProjectError, Suspended
+from closedloop.errors import (
+    ClosedLoopError,
+    LogInRefused,
+    OutcomeUnknown,
+    ProjectError,
+    Suspended,
+)
 from closedloop.ledger import Ledger
 from closedloop.model.error_file import Case, ErrorFile
 from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
@@ -106,18 +113,34 @@ class Full(MemoryRemote):
         super().stage(*given)
 
 
+class Broken(MemoryRemote):
+    """A server that makes us stumble, with a person's data in our hands."""
+
+    def listing(self, folder: str) -> list[Any]:  # noqa: ARG002 as the Protocol has it
+        raise KeyError("anna@example.com, Anna Müller")
+
+
+class Losing(MemoryRemote):
+    """A server whose import takes the file the moment it is renamed, and whose answer is lost."""
+
+    def publish(self, staged: str, path: str) -> None:
+        super().publish(staged, path)
+        self.remove(path)
+        raise OutcomeUnknown(f"{path}: the connection broke before the answer came")
+
+
 def test_an_error_file_is_whole_private_and_documented(desk: Desk) -> None:
     remote = Full()
     with pytest.raises(ClosedLoopError):
         desk.send(remote=remote)
     (path,) = (desk.root / "var" / "errors").glob("*.json")
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert path.name == "send_newsletter-20261124T060000000000Z.json"
+    assert path.name == "send_newsletter-20261124T060000Z.json"
     found = json.loads(path.read_text())
     assert (found["stage"], found["done"], found["left"]) == (
         "stage",
         ["settle", "select", "write"],
-        ["stage", "publish"],
+        ["stage", "publish", "confirm"],
     )
     assert found["wave"]["file"] == UPLOAD
     assert found["errors"][0]["sentence"] == "/incoming is missing on the server"
@@ -331,6 +354,67 @@ def test_a_wave_that_only_its_copy_tells_of_is_adopted_or_another_one_sent(
     assert (report.result.outcome, desk.open_errors()) == ("already sent", [])
 
 
+def fails(desk: Desk) -> None:
+    with pytest.raises(ClosedLoopError):
+        desk.send(remote=Full())
+
+
+def meets_a_bug(desk: Desk) -> None:
+    with pytest.raises(KeyError):
+        desk.pull(remote=Broken())
+
+
+def meets_a_bad_file(desk: Desk) -> None:
+    desk.put("20261120_unsubscribes.csv", BROKEN)
+    desk.pull()
+
+
+def is_not_let_in(desk: Desk) -> None:
+    with pytest.raises(LogInRefused):
+        desk.pull(remote=Locked())
+
+
+def loses_the_answer(desk: Desk) -> None:
+    desk.send(remote=Losing())
+
+
+def loses_the_ledger(desk: Desk) -> None:
+    desk.send()
+    (desk.root / "var" / "ledger.sqlite").unlink()
+    with pytest.raises(ClosedLoopError):
+        desk.send("2026-11-24T06:10")
+
+
+def is_halted(desk: Desk) -> None:
+    with_errors_folder(desk)
+    desk.send()
+    halt(desk)
+    desk.pull("2026-11-24T06:20")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        fails,
+        meets_a_bug,
+        meets_a_bad_file,
+        is_not_let_in,
+        loses_the_answer,
+        loses_the_ledger,
+        is_halted,
+    ],
+)
+def test_the_document_shows_what_is_written(desk: Desk, act: Callable[[Desk], None]) -> None:
+    act(desk)
+    text = re.sub(
+        r"in \S+\.py, line \d+",
+        "in session.py, line 87",
+        only(desk.open_errors()).model_dump_json(indent=2, exclude_none=True),
+    )
+    document = (Path(__file__).parents[2] / "docs" / "restart.md").read_text("utf-8")
+    assert text in re.findall(r"^```json\n(.*?)\n```", document, re.MULTILINE | re.DOTALL)
+
+
 def test_an_unreadable_error_file_stops_all_jobs(desk: Desk) -> None:
     errors = desk.root / "var" / "errors"
     errors.mkdir(parents=True)
@@ -341,10 +425,6 @@ def test_an_unreadable_error_file_stops_all_jobs(desk: Desk) -> None:
 
 
 def test_a_bug_suspends_its_job_and_shows_no_value(desk: Desk) -> None:
-    class Broken(MemoryRemote):
-        def listing(self, folder: str) -> list[Any]:  # noqa: ARG002 as the Protocol has it
-            raise KeyError("anna@example.com, Anna Müller")
-
     with pytest.raises(KeyError):
         desk.pull(remote=Broken())
     error = only(desk.open_errors())
