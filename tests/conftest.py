@@ -207,8 +207,9 @@ class Wire:
         self._left, self._answers, self._silently = received, answers, silently
 
     def mend(self) -> None:
-        """Let everything through again, on new connections."""
+        """Let everything through again, on new connections; what was held back is cut."""
         self.break_after()
+        self._silent.clear()
 
     def fall_silent(self) -> None:
         """Hold everything back at once, in both directions."""
