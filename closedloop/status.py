@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from closedloop.core import trouble
 from closedloop.core.report import from_json, troubles
 from closedloop.core.room import scarcity
+from closedloop.core.sent import sent_in
 from closedloop.core.slots import current_slot, next_slot
 from closedloop.ledger import Ledger, Run
 from closedloop.model.error_file import ErrorFile
@@ -160,7 +161,7 @@ def _overdue(
     ours = [wave for wave in waves if not wave.test]
     has_sent = any(wave.state in SETTLED for wave in ours)
     slot = current_slot(job.schedule, now, zone)
-    has_wave = any(wave.slot == slot or wave.built_at >= slot for wave in ours)
+    has_wave = sent_in(slot, job.name, waves) is not None
     if has_wave or not (has_sent or (last and last.exit_code)):
         return []
     return [f"slot {shown(slot, zone)} has had no wave yet: closedloop run {job.name}"]

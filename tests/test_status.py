@@ -118,7 +118,7 @@ def test_a_slot_without_its_wave_is_named_once_a_job_sends(
 ) -> None:
     ledger.put_wave(replace(WAVE, slot=A_WEEK_AGO, built_at=A_WEEK_AGO))
     assert seen(project, ledger)["send_newsletter"].sentences == (OVERDUE,)
-    ledger.put_wave(replace(WAVE, wave_id=2, slot=SLOT, built_at=SLOT))
+    ledger.put_wave(replace(WAVE, wave_id=WAVE.wave_id + 1, slot=SLOT, built_at=SLOT))
     assert seen(project, ledger)["send_newsletter"].sentences == ()
 
 

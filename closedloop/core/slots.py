@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import dropwhile, islice, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+MOST_SLOTS = 100
 FIELDS = ("minute", "hour", "day of month", "month", "day of week")
 # What cron itself understands: the schedule is printed into a crontab.
 PLAIN = re.compile(r"[0-9A-Za-z*,/-]+")
@@ -51,6 +53,14 @@ def current_slot(schedule: str | None, now: datetime, zone: ZoneInfo) -> datetim
 def next_slot(schedule: str, now: datetime, zone: ZoneInfo) -> datetime:
     """Return the first slot after `now`, in UTC."""
     return next(slot for slot in _from(schedule, _noon_before(now.astimezone(zone))) if slot > now)
+
+
+def slots_between(schedule: str, first: datetime, last: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Return the slots after `first` and before `last`, in UTC, at most a hundred."""
+    later = dropwhile(
+        lambda slot: slot <= first, _from(schedule, _noon_before(first.astimezone(zone)))
+    )
+    return list(islice(takewhile(lambda slot: slot < last, later), MOST_SLOTS))
 
 
 def _noon_before(local: datetime) -> datetime:

@@ -4,7 +4,9 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from closedloop.core.slots import current_slot
+from closedloop.core.report import number
+from closedloop.core.sent import built_since, is_of_another_time, sent_in
+from closedloop.core.slots import current_slot, slots_between
 from closedloop.core.stamps import after, is_far_ahead, local_stamp, lowest_free, moment, strangers
 from closedloop.errors import ClosedLoopError, ImportHalted, ProjectError, TryLater, UntoldWave
 from closedloop.flows.build import Built, Wanted, build, preview
@@ -48,12 +50,15 @@ def send(
         ]
     sent = _sent_in(slot, job, ports)
     if sent and not again:
+        _refuse_by_a_wrong_clock(sent, slot, now)
         return SendResult(sent, "already sent"), []
     if not again:
         _refuse_after_a_loss(job, layouts, ports, slot)
         _refuse_beside_another_job(job, ports, slot)
     _wait_for_the_platform(ports)
-    return _send(job, layouts, ports, now, slot)
+    passed_over = _passed_over(job, slot, ports)
+    result, notes = _send(job, layouts, ports, now, slot)
+    return result, notes + passed_over
 
 
 def send_test(
@@ -161,18 +166,46 @@ def _unsettled(job: SendJob, ports: Ports) -> list[Wave]:
 
 
 def _sent_in(slot: datetime, job: SendJob, ports: Ports) -> Wave | None:
-    """Return the wave of this slot, or one built since it began: the schedule may have been edited."""
-    waves = (w for w in ports.ledger.waves(job.client) if w.job == job.name and not w.test)
-    return next((wave for wave in waves if wave.slot == slot or wave.built_at >= slot), None)
+    """Return the wave of this slot."""
+    return sent_in(slot, job.name, ports.ledger.waves(job.client))
+
+
+def _refuse_by_a_wrong_clock(wave: Wave, slot: datetime, now: datetime) -> None:
+    """Don't say of a wave that it was sent in this slot where only a wrong clock makes it so."""
+    if is_of_another_time(wave, slot, now):
+        raise TryLater(
+            f"wave {wave.wave_id} was built at {wave.built_at:%Y-%m-%d %H:%M} UTC by the clock of then, which is still to come: "
+            "the clock was ahead then, or is behind now. Nothing was sent. Set the clock right; if that wave is not of this "
+            "slot, send with --again"
+        )
+
+
+def _passed_over(job: SendJob, slot: datetime, ports: Ports) -> Notes:
+    """Name the slots since the last wave's that had none: one wave goes out, not one for each."""
+    waves = [w for w in ports.ledger.waves(job.client) if w.job == job.name and not w.test]
+    earlier = [wave.slot for wave in waves if wave.slot and wave.slot < slot]
+    if job.schedule is None or not earlier:
+        return []
+    missed = slots_between(job.schedule, max(earlier), slot, ports.client.zone)
+    if not missed:
+        return []
+    ends = (missed[0], missed[-1])
+    first, last = (f"{each.astimezone(ports.client.zone):%Y-%m-%d %H:%M}" for each in ends)
+    when = first if first == last else f"{first} to {last}"
+    return [
+        f"{number(len(missed), 'slot')} before this one had no wave ({when}): what they would have sent is not made up for"
+    ]
 
 
 def _refuse_beside_another_job(job: SendJob, ports: Ports, slot: datetime) -> None:
     """Send nothing where another job, or this one under an earlier name, used the source mailing in this slot."""
     done = (WaveState.PUBLISHED, WaveState.CONFIRMED)
-    for wave in ports.ledger.waves(job.client):
+    waves = ports.ledger.waves(job.client)
+    since = built_since(slot, waves)
+    for wave in waves:
         if wave.test or wave.job == job.name or wave.source_mailing != job.source_mailing:
             continue
-        if wave.built_at >= slot or wave.state not in done:
+        if wave.wave_id in since or wave.state not in done:
             raise TryLater(
                 f"wave {wave.wave_id} of the job '{wave.job}' with the same source mailing is of this slot, or not finished. "
                 "Nothing was sent. A newsletter of its own needs a source mailing of its own; send with --again if you are sure"

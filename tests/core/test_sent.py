@@ -1,0 +1,81 @@
+"""Which slot a wave belongs to, also where the clock was wrong."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from closedloop.core.sent import is_of_another_time, sent_in
+from closedloop.model.wave import Wave, WaveState
+
+SLOT = datetime(2026, 11, 24, 5, tzinfo=UTC)
+WEEK, YEAR, HOUR = timedelta(days=7), timedelta(days=364), timedelta(hours=1)
+
+MakeWave = Callable[..., Wave]
+
+
+@pytest.fixture
+def wave() -> MakeWave:
+    """Make waves, one after the other, in the slot that their clock shows."""
+    made: list[Wave] = []
+
+    def make(built: datetime, slot: datetime | None = None, job: str = "send") -> Wave:
+        made.append(
+            Wave(
+                client="de",
+                wave_id=len(made) + 1,
+                job=job,
+                source_mailing=1,
+                file="a.csv",
+                slot=slot or built,
+                test=False,
+                state=WaveState.PUBLISHED,
+                selected=1,
+                written=1,
+                dropped={},
+                size=1,
+                sha256="",
+                built_at=built,
+            )
+        )
+        return made[-1]
+
+    return make
+
+
+def test_a_wave_is_of_its_slot_however_late_it_was_built(wave: MakeWave) -> None:
+    late = wave(SLOT + HOUR, SLOT)
+    assert sent_in(SLOT, "send", [late]) == late
+    assert sent_in(SLOT + WEEK, "send", [late]) is None
+    assert sent_in(SLOT, "other", [late]) is None
+
+
+def test_a_wave_built_since_a_slot_began_is_of_it_after_the_schedule_was_edited(
+    wave: MakeWave,
+) -> None:
+    edited = wave(SLOT + HOUR, SLOT + HOUR / 2)
+    assert sent_in(SLOT, "send", [edited]) == edited
+
+
+def test_a_clock_set_back_by_an_hour_makes_no_second_wave(wave: MakeWave) -> None:
+    sent = wave(SLOT)
+    assert sent_in(SLOT - WEEK, "send", [sent]) == sent
+    assert not is_of_another_time(sent, SLOT - WEEK, SLOT - HOUR)
+
+
+def test_a_clock_set_back_by_a_year_is_told(wave: MakeWave) -> None:
+    sent = wave(SLOT)
+    assert sent_in(SLOT - YEAR, "send", [sent]) == sent
+    assert is_of_another_time(sent, SLOT - YEAR, SLOT - YEAR)
+
+
+def test_a_wave_of_a_clock_that_was_ahead_counts_until_a_later_one_shows_when_it_was(
+    wave: MakeWave,
+) -> None:
+    ahead = wave(SLOT + YEAR)
+    assert sent_in(SLOT, "send", [ahead]) == ahead
+    assert is_of_another_time(ahead, SLOT, SLOT)
+    again = wave(SLOT + HOUR, SLOT)
+    assert sent_in(SLOT, "send", [ahead, again]) == again
+    assert sent_in(SLOT + WEEK, "send", [ahead, again]) is None
+    assert sent_in(SLOT + YEAR, "send", [ahead, again]) is None
