@@ -205,13 +205,26 @@ def outcome(act: Callable[[], Any]) -> int:
         return error.exit_code
     except (click.exceptions.Exit, click.Abort, click.ClickException) as error:
         return _clicked(error)
-    except Exception:  # noqa: BLE001 whatever is not ours to foresee is our bug
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 whatever is not ours to foresee is our bug
+        click.echo(_trace(error), err=True)
         click.echo(
             "closedloop: this is a bug of closedloop; please report the lines above", err=True
         )
         return 70
     return code if isinstance(code, int) else 0
+
+
+def _trace(error: BaseException) -> str:
+    """Return where an error and its causes arose; of what they say only what can't come out of a row."""
+    from closedloop.model.privacy import without_values
+
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    lines = [_trace(before), "\nwhich led to\n"] if before else []
+    lines += ["Traceback (most recent call last):", *traceback.format_tb(error.__traceback__)]
+    return "\n".join(
+        line.rstrip("\n")
+        for line in [*lines, f"{type(error).__name__}: {without_values(str(error))}"]
+    )
 
 
 def _clicked(error: click.exceptions.Exit | click.Abort | click.ClickException) -> int:

@@ -81,9 +81,10 @@ def prune(path: Path, schema: Schema, client: str, ports: Ports) -> Built:
     """Take those out of a written file who must not be mailed any more; what it then holds appears whole or not at all."""
     with path.open("rb") as stream:
         addresses = written_addresses(stream.read(), schema)
+    none = Series([None] * len(addresses), dtype=String)
     reasons = decide(
         addresses,
-        Series([None] * len(addresses), dtype=String),
+        without_forgotten(addresses, none, ports.forgotten),
         ports.warehouse.suppressed(client),
         ports.blocklist,
     )

@@ -2,6 +2,7 @@
 
 from closedloop.errors import NotThere
 from closedloop.flows.ports import Ports
+from closedloop.model.privacy import nameable
 
 
 def error_files(ports: Ports) -> list[str]:
@@ -14,7 +15,7 @@ def error_files(ports: Ports) -> list[str]:
     if ports.client.errors is None:
         return []
     try:
-        found = [file.name for file in ports.remote.listing(ports.client.errors)]
+        found = [nameable(file.name) for file in ports.remote.listing(ports.client.errors)]
     except NotThere:
         return []
     settled = ports.errors.halts_settled(ports.client_name) if found else ()

@@ -2,12 +2,24 @@
 
 import re
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 
 
 def without_addresses(text: str) -> str:
     """Return a text with every word that holds an @ put out of sight; what stands around it stays."""
     return re.sub(r"[^\s'\"()<>,;:=]*(?:@|%40)[^\s'\"()<>,;:=]*", "***", text, flags=re.IGNORECASE)
+
+
+def without_values(text: str) -> str:
+    """Return the first line of a foreign error, without quoted values and addresses: either may come out of a row."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return without_addresses(re.sub(r"'.*'|\".*\"", "'...'", line))
+
+
+def nameable(name: str) -> str:
+    """Return a file name of the platform's as it may be told: an address in it gives way to a hash, so that names still differ."""
+    shown = without_addresses(name)
+    return name if shown == name else f"***-{sha256(name.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)

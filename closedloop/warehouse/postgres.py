@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from closedloop.errors import ProjectError, WarehouseError
-from closedloop.model.privacy import without_addresses
+from closedloop.model.privacy import without_addresses, without_values
 from closedloop.stopping import NEVER, Stopping
 
 if TYPE_CHECKING:
@@ -117,6 +117,10 @@ def _refuse_twins(names: list[str]) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what PostgreSQL says in one line; it may quote a row's values, and an address among them."""
+    """Return what PostgreSQL says in one line, without the values that a row may have put into it."""
+    import psycopg
+
+    if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
+        return without_values(str(error))
     lines = without_addresses(str(error)).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from closedloop.errors import ClosedLoopError, StateTrouble, WarehouseBusy, WarehouseError
-from closedloop.model.privacy import without_addresses
+from closedloop.model.privacy import without_addresses, without_values
 from closedloop.stopping import NEVER, Stopping
 
 if TYPE_CHECKING:
@@ -163,7 +163,6 @@ def spoken(error: Exception) -> str:
     """Return the first line of an error, without the values that a row may have put into it."""
     import duckdb
 
-    line = (str(error).splitlines() or [type(error).__name__])[0]
     if isinstance(error, duckdb.DataError | duckdb.IntegrityError):
-        line = re.sub(r"'.*'|\".*\"", "'...'", line)
-    return without_addresses(line)
+        return without_values(str(error))
+    return without_addresses((str(error).splitlines() or [type(error).__name__])[0])
