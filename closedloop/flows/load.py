@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closedloop.core.corrected import with_corrections
 from closedloop.core.parse import Block, read
+from closedloop.core.shape import may_be_shifted, sentence, shifted
 from closedloop.core.validate import Checked, check
 from closedloop.errors import FileRefused
 from closedloop.flows.blanking import Blanking
@@ -17,6 +18,11 @@ from closedloop.model.job import PullJob
 from closedloop.model.table import Schema
 from closedloop.quarantine import corrections_of
 from closedloop.state import QuarantineFile, speaking
+from closedloop.warehouse.base import Loading
+
+USUAL_FILES = 5
+LOOKED_AT = 2000
+"""So many rows at the beginning of a file, and of so many earlier ones, show whether its columns changed places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,9 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
         QuarantineFile(kept) as quarantine,
         ports.warehouse.loading(identity, landed.schema) as loading,
     ):
-        for block, found in _checked(landed, ports):
+        for number, (block, found) in enumerate(_checked(landed, ports)):
+            if not number:
+                _refuse_shifted(landed, block, found, loading)
             checked = blanking.of(found)
             tally.add(block, checked)
             loading.append(checked.accepted)
@@ -102,6 +110,16 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
         loading.commit(tally.counts, tally.by_rule(), now)
     ports.ledger.put_load(Load(identity, tally.counts, now))
     return tally, place
+
+
+def _refuse_shifted(landed: Landed, block: Block, checked: Checked, loading: Loading) -> None:
+    """Raise `FileRefused` if the beginning of a file looks as if its columns had changed places."""
+    schema = landed.schema
+    if schema.shifted == "ignore" or not may_be_shifted(block.layout, by_header=block.header > 0):
+        return
+    first = checked.accepted.head(LOOKED_AT)
+    if columns := shifted(first, loading.usual(USUAL_FILES, LOOKED_AT), schema):
+        raise FileRefused(f"{landed.identity.name}: {sentence(columns, block.layout, schema)}")
 
 
 def _checked(landed: Landed, ports: Ports) -> Iterator[tuple[Block, Checked]]:

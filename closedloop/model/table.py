@@ -55,7 +55,8 @@ class Schema(Strict):
 
     `header` says whether files start with a header line: "required", "none" (read by position) or
     "auto" (a first line that names a known column is a header, else by position). `extra` says what
-    happens to columns the schema does not name. `rules` are named checks over several columns.
+    happens to columns the schema does not name, `shifted` what happens to a file read by position, or with a header
+    in another order, whose columns look like each other's. `rules` are named checks over several columns.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -65,6 +66,7 @@ class Schema(Strict):
     header: Literal["required", "auto", "none"] = "required"
     separator: Literal[";", ",", "\t", "|"] = ";"
     extra: Literal["refuse", "ignore"] = "refuse"
+    shifted: Literal["refuse", "ignore"] = "refuse"
     rules: tuple[str, ...] = ()
     columns: dict[str, Column] = Field(min_length=1)
 

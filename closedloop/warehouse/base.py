@@ -34,6 +34,10 @@ class Loading(Protocol):
         """Add accepted rows: the typed columns of `core.validate.Checked.accepted`."""
         ...
 
+    def usual(self, files: int, rows: int) -> list[pl.DataFrame]:
+        """Return the first rows of the latest other files of this client and schema, a frame each."""
+        ...
+
     def commit(
         self, counts: Counts, rejects: Sequence[tuple[str, str, int]], loaded_at: datetime
     ) -> None:

@@ -94,6 +94,24 @@ class DuckDBLoading:
         ):
             self._flush()
 
+    def usual(self, files: int, rows: int) -> list[pl.DataFrame]:
+        """Return the first rows of the latest other files of this client and schema."""
+        table, columns = quoted(raw_name(self._schema.name)), column_list(self._schema)
+        with self._speaking():
+            found = self._connection.execute(
+                "SELECT load_id FROM loads WHERE client = ? AND schema_name = ? AND loaded > 0 AND load_id <> ? "
+                "ORDER BY day DESC, file DESC LIMIT ?",
+                [self._file.client, self._schema.name, self._load_id, files],
+            )
+            return [
+                pl.DataFrame(
+                    self._connection.sql(
+                        f"SELECT {columns} FROM {table} WHERE load_id = {load_id} LIMIT {rows}"
+                    )
+                )
+                for (load_id,) in found.fetchall()
+            ]
+
     def commit(
         self, counts: Counts, rejects: Sequence[tuple[str, str, int]], loaded_at: "datetime"
     ) -> None:
