@@ -195,6 +195,7 @@ class Wire:
         self._left: float = math.inf
         self._answers: float = math.inf
         self._silently = False
+        self._trickling = False
         self._silent = threading.Event()
         self._ended = False
         self._sockets: list[socket.socket] = []
@@ -210,6 +211,10 @@ class Wire:
         """Let everything through again, on new connections; what was held back is cut."""
         self.break_after()
         self._silent.clear()
+
+    def trickle(self) -> None:
+        """Pass on what the server says byte by byte, twenty a second."""
+        self._trickling = True
 
     def fall_silent(self) -> None:
         """Hold everything back at once, in both directions."""
@@ -260,10 +265,15 @@ class Wire:
                 self._wait_while_silent()
                 if not self._may_pass(len(data)):
                     break
-                client.sendall(data)
+                self._send_slowly(client, data) if self._trickling else client.sendall(data)
                 self.received += len(data)
         _hang_up(client)
         _hang_up(server)
+
+    def _send_slowly(self, client: socket.socket, data: bytes) -> None:
+        for byte in data:
+            client.sendall(bytes([byte]))
+            time.sleep(0 if self._ended else 0.05)
 
     def _may_pass(self, size: int) -> bool:
         self._answers -= 1

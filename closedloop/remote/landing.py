@@ -27,6 +27,7 @@ class Landing:
         self._target = target
         self._part = target.with_name(f"{target.name}.part")
         self._note = target.with_name(f"{target.name}.part.json")
+        self._draft = target.with_name(f"{target.name}.part.json.new")
         self._origin = origin
         self._hash = hashlib.sha256()
         self.done = 0
@@ -46,9 +47,9 @@ class Landing:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._safe = self.done
-        draft = self._note.with_name(f"{self._note.name}.new")
-        draft.write_text(json.dumps({**self._origin, "safe": self._safe}), encoding="utf-8")
-        draft.replace(self._note)
+        text = json.dumps({**self._origin, "safe": self._safe})
+        self._draft.write_text(text, encoding="utf-8")
+        self._draft.replace(self._note)
 
     def land(self) -> str:
         """Give the whole file its name and return its SHA-256 (hex)."""
@@ -56,6 +57,8 @@ class Landing:
         os.fsync(self._file.fileno())
         self._part.replace(self._target)
         self._note.unlink(missing_ok=True)
+        # Of a try that found no room for it.
+        self._draft.unlink(missing_ok=True)
         folder = os.open(self._target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -65,8 +68,8 @@ class Landing:
 
     def discard(self) -> None:
         """Forget what is here: it is of no use to a later try."""
-        self._note.unlink(missing_ok=True)
-        self._part.unlink(missing_ok=True)
+        for path in (self._draft, self._note, self._part):
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the part."""

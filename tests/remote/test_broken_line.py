@@ -35,6 +35,7 @@ class Wire(Protocol):
     ) -> None: ...
     def mend(self) -> None: ...
     def fall_silent(self) -> None: ...
+    def trickle(self) -> None: ...
 
 
 @pytest.fixture
@@ -241,3 +242,34 @@ def test_a_staging_that_was_cut_is_done_anew(client: Client, wire: Wire, tmp_pat
         remote.stage(source, f"{client.upload}/a.tmp", cut_midway)
     assert tries
     assert (Path(client.upload) / "a.tmp").read_bytes() == source.read_bytes()
+
+
+def test_a_peer_that_says_a_byte_now_and_then_is_given_up_and_not_asked_again(
+    client: Client, wire: Wire, big: RemoteFile, tmp_path: Path
+) -> None:
+    slow = Patience(idle_seconds=5, act_seconds=0.2, slowest_bytes_per_second=big.size / 0.3)
+    waits: list[float] = []
+    with RetryingRemote(over(client, slow), sleep=waits.append) as remote:
+        remote.listing(client.download)
+        wire.trickle()
+        began = time.monotonic()
+        with pytest.raises(RemoteError, match="answers too slowly") as caught:
+            fetch(remote, client, big, tmp_path / "big.csv")
+    assert 0.4 < time.monotonic() - began < 4
+    assert not caught.value.transient
+    assert "slowest_bytes_per_second" in str(caught.value)
+    assert waits == []
+
+
+@pytest.mark.parametrize("act", ["listing", "find", "remove"])
+def test_a_short_act_has_its_time_as_well(client: Client, wire: Wire, act: str) -> None:
+    slow = Patience(idle_seconds=5, act_seconds=0.3)
+    with over(client, slow) as remote:
+        remote.listing(client.download)
+        wire.trickle()
+        with pytest.raises(RemoteError, match="answers too slowly"):
+            getattr(remote, act)(client.download)
+
+
+def test_a_large_file_has_the_time_that_its_size_takes() -> None:
+    assert Patience(act_seconds=300, slowest_bytes_per_second=10_000).act(10**9) == 100_300
