@@ -94,12 +94,13 @@ def _glance(
     job, last = project.jobs[name], ledger.last_run(name)
     holding = [error for error in errors if trouble.suspends(error, job)]
     ours = [error for error in errors if error.job == name or error in holding]
+    told = [error.wave.wave_id for error in ours if error.wave]
     client = project.client(job.client)
     waves = [wave for wave in ledger.waves(job.client) if wave.job == name]
     sentences = [
         *(_about_error(error, client.zone) for error in ours),
-        *(told for told in _told(last) if not any(told in error.problem for error in ours)),
-        *(_about(wave) for wave in waves if wave.state not in SETTLED),
+        *(line for line in _told(last) if not any(line in error.problem for error in ours)),
+        *(_about(w) for w in waves if w.state not in SETTLED and w.wave_id not in told),
         *_overdue(job, waves, last, now, client.zone),
         *_short_of_room(job, project, ledger),
     ]

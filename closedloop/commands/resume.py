@@ -84,7 +84,7 @@ def _resume(setting: Setting, error: "ErrorFile", act: str) -> int:
     from closedloop.core.restart import Act
 
     if act == Act.ASK:
-        for step in error.next_steps:
+        for step in error.next_steps[1:]:  # the first one is to look, which was just done
             click.echo(f"  {step.when}:\n    {step.command}")
         return ASKED
     try:

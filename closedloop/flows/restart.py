@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from closedloop.core.restart import Act
 from closedloop.core.slots import current_slot
@@ -10,16 +11,18 @@ from closedloop.core.stamps import local_stamp
 from closedloop.errors import ClosedLoopError, ProjectError
 from closedloop.flows.ports import Ports
 from closedloop.flows.publish import keep_copies, publish_again, settle
-from closedloop.flows.runner import Shelf, Wish, carry_out
+from closedloop.flows.runner import Shelf, Wish, carry_out, write_down
 from closedloop.flows.suppress import up_to_date
 from closedloop.flows.suspension import recovered, went_through
 from closedloop.model.error_file import ErrorFile
 from closedloop.model.filename import Pattern
 from closedloop.model.job import PullJob, SendJob
-from closedloop.model.run import RunReport
+from closedloop.model.run import RunReport, SendResult
 from closedloop.model.table import Schema
 from closedloop.model.wave import Wave, WaveState
 from closedloop.state import describe_copy
+
+Outcome = Literal["sent", "already sent", "unknown"]
 
 
 def restart(
@@ -34,18 +37,33 @@ def restart(
 
     The error file is put away last, so that a restart that died is simply asked for again.
     """
+    if act is Act.NOTE_SENT:
+        return _written_down(note_sent(error, ports, clock()), "already sent", job, ports, clock)
     if isinstance(job, PullJob) or act in (Act.RUN, Act.RETRY_FILES, Act.SEND_ANEW):
-        if act is Act.NOTE_SENT:
-            return note_sent(error, ports, clock())
         return _run(error, act, job, shelf, ports, clock)
     subscribers = shelf.outgoing(job.client, job.schema_name)
-    match act:
-        case Act.NOTE_SENT:
-            return note_sent(error, ports, clock())
-        case Act.PUBLISH_AGAIN:
-            return send_again(error, subscribers, ports, clock())
-        case _:
-            return adopt(error, job, subscribers, ports, clock())
+    if act is Act.PUBLISH_AGAIN:
+        wave = send_again(error, subscribers, ports, clock())
+        outcome: Outcome = "unknown" if wave.state is WaveState.UNKNOWN else "sent"
+        return _written_down(wave, outcome, job, ports, clock)
+    wave = adopt(error, job, subscribers, ports, clock())
+    return _written_down(wave, "already sent", job, ports, clock)
+
+
+def _written_down(
+    wave: Wave | None,
+    outcome: Outcome,
+    job: SendJob | PullJob,
+    ports: Ports,
+    clock: Callable[[], datetime],
+) -> Wave | None:
+    """Let the restart be the job's last run: what `status` shows is how things stand now."""
+    if wave and isinstance(job, SendJob):
+        at = clock()
+        run_id = f"{job.name}-{at:%Y%m%dT%H%M%S%fZ}"
+        result = SendResult(wave, outcome)
+        write_down(RunReport(run_id, job.name, job.client, at, at, result), ports)
+    return wave
 
 
 def _run(

@@ -75,7 +75,7 @@ def carry_out(
     last = ports.ledger.last_run(job.name)
     told = last.report if last else None
     tell_of_run(report, job, ports.client, ports.ledger, told, ports.mailer)
-    ports.ledger.put_run(_row(report))
+    write_down(report, ports)
     return report
 
 
@@ -145,8 +145,9 @@ def _failed(
     return Run(f"{job.name}-failed", job.name, job.client, started, ended, error.exit_code, report)
 
 
-def _row(report: RunReport) -> Run:
-    return Run(
+def write_down(report: RunReport, ports: Ports) -> None:
+    """Write a finished run into the ledger."""
+    row = Run(
         report.run_id,
         report.job,
         report.client,
@@ -155,3 +156,4 @@ def _row(report: RunReport) -> Run:
         report.exit_code,
         as_json(report),
     )
+    ports.ledger.put_run(row)
