@@ -64,12 +64,12 @@ def bouncing(result: PullResult) -> list[tuple[MailingFigures, float]]:
     if not mailings:
         return []
     since = max(mailing.started_at for mailing in mailings) - FRESH
-    older = [mailing.bounce_share for mailing in mailings if mailing.started_at < since]
+    older = [mailing.bounce_share for mailing in mailings if mailing.started_at <= since]
     if len(older) < ENOUGH:
         return []
     usual = median(older)
     limit = max(usual * BOUNCE_FACTOR, usual + BOUNCE_POINTS)
-    fresh = (mailing for mailing in mailings if mailing.started_at >= since)
+    fresh = (mailing for mailing in mailings if mailing.started_at > since)
     return [(mailing, usual) for mailing in fresh if mailing.bounce_share >= limit]
 
 
