@@ -21,6 +21,10 @@ WORDS = {
     "{n} rejected": "{n} abgewiesen",
     "{n} failed": "{n} gescheitert",
     "{n} missing": "{n} fehlen",
+    "{n} refused earlier": "{n} früher nicht angenommen",
+    "{n} mailed twice": "{n} doppelt versandt",
+    "{n} not seen": "{n} nicht gesehen",
+    "nothing new": "nichts Neues",
     "{n} dropped": "{n} ausgelassen",
     "{first} to {last}": "{first} bis {last}",
     "the platform's import has halted": "der Import der Plattform steht",
@@ -67,6 +71,10 @@ WORDS = {
     "Started": "Beginn",
     "bounced so far": "Bounces bisher",
     "Wave": "Welle",
+    "Waves": "Wellen",
+    "seen": "gesehen",
+    "not yet": "noch nicht",
+    "To the soft bounces of": "An die Softbounces von",
     "Source mailing": "Quellmailing",
     "Slot": "Termin",
     "Published": "Übergeben",
@@ -116,6 +124,19 @@ WORDS = {
     "Run {run}, {time}, {seconds} s": "Lauf {run}, {time}, {seconds} s",
     "Error file {name}, run {run}, {time}": "Fehlerdatei {name}, Lauf {run}, {time}",
     "Since {since}, for {lasted}.": "Seit {since}, Dauer: {lasted}.",
+    "Wave {wave}: {written} written, {seen} seen, {missed} not seen (mailing {mailing})": (
+        "Welle {wave}: {written} geschrieben, {seen} gesehen, {missed} nicht gesehen (Mailing {mailing})"
+    ),
+    "Wave {wave} was mailed twice: {n} mailings carry its WELLE_ID. Ask the platform's support how that came about before "
+    "the next wave goes out.": (
+        "Welle {wave} wurde doppelt versandt: {n} Mailings tragen ihre WELLE_ID. Vor der nächsten Welle beim Support der "
+        "Plattform klären, wie es dazu kam."
+    ),
+    "Wave {wave} ({recipients}) went out {n} days ago, and no response data shows it: look for {file} in the platform's list "
+    "of mailings, or ask its support.": (
+        "Welle {wave} ({recipients}) ging vor {n} Tagen hinaus, und kein Response zeigt sie: {file} in der Mailingliste der "
+        "Plattform suchen oder deren Support fragen."
+    ),
     # suspension
     "failed at the stage '{stage}'": "gescheitert beim Schritt „{stage}“",
     "a bug of closedloop": "ein Fehler in closedloop selbst",

@@ -46,13 +46,13 @@ def weight(report: RunReport, past: Past) -> Weight:
     if isinstance(report.result, SendResult):
         return _sent(report, report.result, past)
     worked = any(file.status not in NOT_TAKEN_IN for file in report.result.files)
-    if repeats(report, past.last):
+    if repeats(report, past.last) and not report.result.waves:
         return "nothing"
     if troubles(report):
         return "trouble"
     if _is_odd(report.result, past) or _had_trouble(past.last):
         return "change"
-    return "work" if worked else "nothing"
+    return "work" if worked or report.result.waves else "nothing"
 
 
 def _sent(report: RunReport, sent: SendResult, past: Past) -> Weight:

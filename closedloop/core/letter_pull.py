@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from closedloop.core.letter_frame import SHOWN, footer, shortened, subject
+from closedloop.core.letter_waves import seen_waves, wave_troubles
 from closedloop.core.past import Past
 from closedloop.core.report import FAILED, NOT_TAKEN_IN
 from closedloop.core.tongue import Tongue
@@ -45,25 +46,39 @@ def pull_letter(
 
 def _tone(result: PullResult, past: Past) -> Tone:
     lost = any(missing.days_left <= URGENT_DAYS for missing in result.missing)
-    if result.halts or result.held or lost or any(file.status in FAILED for file in result.files):
+    failed = any(file.status in FAILED for file in result.files)
+    if failed or lost or result.halts or result.held or _twice(result):
         return "bad"
     rejected = any(file.counts.quarantined for file in result.files)
     odd = bouncing(result) or any(v.is_odd for v in volumes(_taken(result), past.loads))
-    return "watch" if result.missing or rejected or odd else "good"
+    return "watch" if result.missing or result.unseen or rejected or odd else "good"
 
 
 def _taken(result: PullResult) -> list[FileOutcome]:
     return [file for file in result.files if file.status not in NOT_TAKEN_IN]
 
 
+def _twice(result: PullResult) -> int:
+    return sum(wave.mailings > 1 for wave in result.waves)
+
+
 def _summary(result: PullResult, tongue: Tongue) -> str:
     rows = sum(file.counts.loaded for file in result.files)
     rejected = sum(file.counts.quarantined for file in result.files)
-    failed = sum(file.status in FAILED for file in result.files)
-    parts = [tongue.count(len(_taken(result)), "file"), tongue.count(rows, "row")]
-    parts.append(tongue.say("{n} rejected", n=rejected))
-    parts += [tongue.say("{n} failed", n=failed)] if failed else []
-    parts += [tongue.say("{n} missing", n=len(result.missing))] if result.missing else []
+    came = [
+        tongue.count(len(_taken(result)), "file"),
+        tongue.count(rows, "row"),
+        tongue.say("{n} rejected", n=rejected),
+    ]
+    others = {
+        "{n} failed": sum(file.status in FAILED for file in result.files),
+        "{n} missing": len(result.missing),
+        "{n} refused earlier": len(result.held),
+        "{n} mailed twice": _twice(result),
+        "{n} not seen": len(result.unseen),
+    }
+    parts = came if result.files else [tongue.say("nothing new")]
+    parts += [tongue.say(text, n=count) for text, count in others.items() if count]
     parts += [tongue.say("the platform's import has halted")] if result.halts else []
     return ", ".join(parts)
 
@@ -99,11 +114,12 @@ def _sections(
     report: RunReport, result: PullResult, job: PullJob, past: Past, tongue: Tongue
 ) -> Iterator[Section]:
     candidates = [
-        _to_do(result, job, tongue),
+        _to_do(report, result, job, tongue),
         _unusual(result, past, tongue),
         _deliveries(result, job, past, tongue),
         _files(result, past, tongue),
         _rejects(result, tongue),
+        seen_waves(result, tongue),
         _mailings(result, tongue),
         Section(tongue.say("Notes"), sentences=tuple(_notes(report, result, tongue))),
     ]
@@ -112,7 +128,7 @@ def _sections(
             yield section
 
 
-def _to_do(result: PullResult, job: PullJob, tongue: Tongue) -> Section:
+def _to_do(report: RunReport, result: PullResult, job: PullJob, tongue: Tongue) -> Section:
     refused = [file for file in result.files if file.status is FileStatus.REFUSED]
     sentences = [
         tongue.say("{name} was refused: {why}", name=file.name, why=_detail(file))
@@ -127,6 +143,7 @@ def _to_do(result: PullResult, job: PullJob, tongue: Tongue) -> Section:
         )
         for name in result.halts
     ]
+    sentences += wave_troubles(report, result, tongue)
     steps = tuple(_steps(result, job, tongue))
     return Section(tongue.say("What to do"), tuple(sentences[:SHOWN]), steps=steps)
 
@@ -145,7 +162,7 @@ def _steps(result: PullResult, job: PullJob, tongue: Tongue) -> Iterator[Step]:
     if result.missing:
         when = tongue.say("Ask the platform for the missing files; what is missing now:")
         yield Step(when, "closedloop status")
-    elif not (refused or result.held or result.halts):
+    elif not (refused or result.held or result.halts or result.unseen):
         yield Step(tongue.say("All jobs at a glance:"), "closedloop status")
 
 

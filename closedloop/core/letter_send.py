@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 from closedloop.core.letter_frame import footer, subject
+from closedloop.core.letter_waves import wave_table
 from closedloop.core.past import Past
 from closedloop.core.tongue import Tongue
 from closedloop.core.usual import earlier_waves, is_odd_wave, usual_wave
 from closedloop.model.letter import Cell, Figure, Letter, Section, Step, Table, Tone
 from closedloop.model.run import RunReport, SendResult
 from closedloop.model.wave import Wave
-
-SHOWN_WAVES = 6
 
 
 def send_letter(report: RunReport, result: SendResult, past: Past, tongue: Tongue) -> Letter:
@@ -22,7 +21,7 @@ def send_letter(report: RunReport, result: SendResult, past: Past, tongue: Tongu
     verdicts = {"good": "On its way", "watch": "Please look", "bad": "Please act"}
     sections = [
         *([_funnel(wave, tongue), _wave(wave, tongue)] if wave else []),
-        *([_waves(wave, earlier, tongue)] if wave and result.outcome == "sent" else []),
+        *([_latest(wave, earlier, tongue)] if wave and result.outcome == "sent" else []),
         *([Section(tongue.say("Notes"), sentences=report.notes)] if report.notes else []),
     ]
     return Letter(
@@ -115,20 +114,12 @@ def _wave(wave: Wave, tongue: Tongue) -> Section:
         rows.append((tongue.say("Slot"), tongue.moment(wave.slot)))
     if wave.published_at:
         rows.append((tongue.say("Published"), tongue.moment(wave.published_at)))
+    if wave.resend_of:
+        rows.append((tongue.say("To the soft bounces of"), str(wave.resend_of)))
     cells = tuple((Cell(label), Cell(value)) for label, value in rows)
     return Section(tongue.say("The wave"), table=Table(("", ""), cells))
 
 
-def _waves(wave: Wave, earlier: Sequence[Wave], tongue: Tongue) -> Section:
-    waves = [wave, *earlier][:SHOWN_WAVES]
-    most = max(each.written for each in waves) or 1
-    cells = tuple(
-        (
-            Cell(str(each.wave_id)),
-            Cell(tongue.term(str(each.state))),
-            Cell(tongue.number(each.written), "plain", each.written / most),
-        )
-        for each in waves
-    )
-    head = tuple(map(tongue.say, ("Wave", "", "Recipients")))
-    return Section(tongue.say("The latest waves of this job"), table=Table(head, cells))
+def _latest(wave: Wave, earlier: Sequence[Wave], tongue: Tongue) -> Section:
+    table = wave_table([wave, *earlier], tongue)
+    return Section(tongue.say("The latest waves of this job"), table=table)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import chain
 
 from closedloop.core.confirm import unseen
@@ -34,6 +34,9 @@ from closedloop.state import pack
 logger = logging.getLogger(__name__)
 
 Notes = list[str]
+
+COMPARED = timedelta(weeks=6)
+"""So far back go the mailings that a fresh one is compared with."""
 
 NOT_LOADED = (FileStatus.WAITING, FileStatus.REFUSED, FileStatus.UNREACHABLE)
 
@@ -68,6 +71,7 @@ def pull(
     outcomes = [_take_in(file, job, ports, now) for file in chain(left, take)]
     notes += _pointing_at_nothing(job, outcomes, ports)
     waves = confirm(job.client, ports, now) if is_stale else []
+    mailings = ports.warehouse.mailings(job.client, now - COMPARED) if is_stale else []
     if is_stale:
         # Closed first: its last bytes are written then.
         ports.warehouse.close()
@@ -82,6 +86,7 @@ def pull(
         planned.ignored,
         halts=halts,
         held=waiting,
+        mailings=tuple(mailings),
         waves=tuple(waves),
         unseen=tuple(unseen(ports.ledger.waves(job.client), now)),
     )

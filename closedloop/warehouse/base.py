@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 import polars as pl
 
 from closedloop.model.file import Counts, FileIdentity, Load
+from closedloop.model.run import MailingFigures
 from closedloop.model.table import Schema
 from closedloop.model.wave import Sighting, Wave
 
@@ -122,6 +123,10 @@ class Warehouse(Protocol):
 
         Nothing where a table that tells of it is not there.
         """
+        ...
+
+    def mailings(self, client: str, since: datetime) -> list[MailingFigures]:
+        """Return the mailings of a client that started since then, the latest first; nothing where no table tells of them."""
         ...
 
     def bounced_softly(self, client: str, mailings: Sequence[int]) -> pl.Series:

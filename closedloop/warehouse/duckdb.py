@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,6 +10,7 @@ import polars as pl
 
 from closedloop.errors import ProjectError, StateTrouble, WarehouseError
 from closedloop.model.file import FileIdentity, Load
+from closedloop.model.run import MailingFigures
 from closedloop.model.settings import Suppression
 from closedloop.model.table import Column, Schema
 from closedloop.model.wave import Sighting, Wave
@@ -177,6 +179,23 @@ class DuckDBWarehouse:
             [client],
         )
         return [Sighting(**row) for row in found]
+
+    def mailings(self, client: str, since: datetime) -> list[MailingFigures]:
+        """Return the latest mailings; the contract is in `Warehouse`."""
+        if not self.rows("SELECT 1 FROM duckdb_views() WHERE view_name = 'campaigns'"):
+            return []
+        # Asked for by their ids, so that only their recipients are counted, not those of all years.
+        found = self.rows(
+            "SELECT mailing_id, started_at, recipients, hard + soft AS bounced FROM campaigns "
+            "WHERE client = $1 AND started_at >= $2 AND mailing_id IN "
+            "(SELECT mailing_id FROM mailings WHERE client = $1 AND started_at >= $2) "
+            "ORDER BY started_at DESC, mailing_id",
+            [client, since.astimezone(UTC).replace(tzinfo=None)],
+        )
+        return [
+            MailingFigures(**{**row, "started_at": row["started_at"].replace(tzinfo=UTC)})
+            for row in found
+        ]
 
     def bounced_softly(self, client: str, mailings: Sequence[int]) -> pl.Series:
         """Return whom the first of these mailings, and each of them that went to them, bounced softly."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from closedloop.model.run import MailingFigures
 from closedloop.model.table import Column, Schema
 from closedloop.model.wave import Wave, WaveState
 from closedloop.warehouse.base import Warehouse
@@ -457,3 +458,22 @@ def test_a_wave_that_was_mailed_twice_shows_it(
     warehouse.record_waves([WAVE])
     row = only(warehouse, "waves")
     assert (row["mailing_id"], row["mailings"]) == (1, 2)
+
+
+def test_the_mailings_of_late_come_latest_first_with_their_bounces(
+    warehouse: Warehouse, take: Take
+) -> None:
+    days = {1: "1 06:00", 2: "9 06:00", 3: "16 06:00"}
+    take("mailings", 17, [{"mailing_id": m, "started_at": day} for m, day in days.items()])
+    hard, soft = {"delivery_status": "HARD"}, {"delivery_status": "SOFT"}
+    take(
+        "mailing_recipients",
+        17,
+        [*recipients(2, {}, hard, soft), *recipients(1, {**hard, "mailing_to_user_id": 9})],
+    )
+    found = warehouse.mailings("de", datetime(2026, 3, 9, tzinfo=UTC))
+    assert found == [
+        MailingFigures(3, datetime(2026, 3, 16, 6, tzinfo=UTC), recipients=0, bounced=0),
+        MailingFigures(2, datetime(2026, 3, 9, 6, tzinfo=UTC), recipients=3, bounced=2),
+    ]
+    assert warehouse.mailings("at", datetime(2026, 3, 9, tzinfo=UTC)) == []
