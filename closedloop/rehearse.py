@@ -1,5 +1,6 @@
 """What a check can find out before the first run, besides what the project's files say."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,6 +28,7 @@ def open_questions(project: Project) -> list[str]:
     questions = [
         *_unread(project.root),
         *(question for name in project.settings.clients for question in _client(name, project)),
+        *_mail(project),
     ]
     problems = [
         *_unstorable(project),
@@ -59,6 +61,23 @@ def _client(name: str, project: Project) -> list[str]:
     if any("..." in key for key in client.host_keys):
         questions.append(
             f"{where}.host_keys: still the example; write the key that the platform gave you"
+        )
+    return questions
+
+
+def _mail(project: Project) -> list[str]:
+    """Return which files and passwords of [mail] are still to come."""
+    mail, where = project.settings.mail, "closedloop.toml: mail"
+    if mail is None:
+        return []
+    questions = [
+        f"{where}.{key}: '{name}' is not there yet"
+        for key, name in (("ca", mail.ca), ("password_file", mail.password_file))
+        if name and not (project.root / name).is_file()
+    ]
+    if mail.password_env and not os.environ.get(mail.password_env):
+        questions.append(
+            f"{where}.password_env: {mail.password_env} is not set here; cron and systemd must set it"
         )
     return questions
 

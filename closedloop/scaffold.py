@@ -26,6 +26,12 @@ url = "duckdb:///var/warehouse.duckdb"    # three slashes: relative to this fold
 hard_bounces = 3
 soft_bounces = 5
 # blocklist = "blocklist.txt"
+
+# Who is told of each run; without this section nobody is. All keys: docs/mail.md
+# [mail]
+# url  = "smtp://localhost"
+# from = "closedloop@example.com"
+# to   = ["you@example.com"]
 """
 
 CLIENT = """\

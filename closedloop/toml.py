@@ -39,6 +39,7 @@ KINDS = {
 PATTERNS = {
     "name": "lower-case letters, digits and _ only, beginning with a letter",
     "references": "'schema.column', as in 'links.link_id'",
+    "password_credential": "letters, digits and _.- only",
     "expected_by": "a time of day, as in '12:00'",
 }
 """What the keys that are held to a pattern want."""

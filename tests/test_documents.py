@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from closedloop.model.job import PullJob, SendJob
+from closedloop.model.mail import Mail
 from closedloop.model.settings import Client, Settings, Suppression
 from closedloop.model.table import Column, Schema
 from closedloop.toml import validated
@@ -53,6 +54,14 @@ def test_every_key_is_explained(model: Any, lead: str) -> None:
     keys = {field.alias or name for name, field in model.model_fields.items()}
     shown_in_samples = {"kind", "name", "description"}
     assert sorted(keys - shown_in_samples - words) == [], lead
+
+
+def test_the_mail_is_explained_with_a_sample_that_is_sound() -> None:
+    (given,) = blocks("docs/mail.md")
+    assert validated(Mail, given["mail"], "docs/mail.md").language == "de"
+    words = set(re.findall(r"`([a-z_]+)`", (ROOT / "docs/mail.md").read_text("utf-8")))
+    keys = {field.alias or name for name, field in Mail.model_fields.items()}
+    assert sorted(keys - words) == []
 
 
 def test_every_column_and_table_key_is_explained() -> None:
