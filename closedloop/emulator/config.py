@@ -85,7 +85,7 @@ class Export:
     extra_columns: tuple[str, ...] = ()
     parts: int = 1
     empty_days: str = "header"
-    overlap: bool = False
+    overlap: int = 0  # days
     broken_lines: int = 0
     missing: Mapping[date, tuple[str, ...]] = field(default_factory=dict)
     late: Mapping[date, tuple[tuple[str, ...], int]] = field(default_factory=dict)

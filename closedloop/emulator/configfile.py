@@ -68,7 +68,7 @@ bom = false
 extra_columns = []                # list columns that come back, as ["WELLE_ID"]
 parts = 1                         # more than one: 20261120_clicks_1.csv, ...
 empty_days = "header"             # header: a file with nothing in it; none: no file
-overlap = false                   # a file brings the previous day's rows once more
+overlap = 0                       # a file brings the rows of so many earlier days once more
 broken_lines = 0                  # so many broken lines in each file that has true ones, besides those
 
 [export.missing]                  # withheld for ever

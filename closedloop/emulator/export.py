@@ -78,16 +78,15 @@ class Delivery:
         return self._write(kind, day, rows, export.parts)
 
     def _rows(self, kind: str, day: date) -> list[Row]:
-        days = (day, *self._day_before(day)) if self.config.export.overlap else (day,)
+        days = (day, *self._days_before(day, self.config.export.overlap))
         return rows_of(self.database, self.account.name, kind, days)
 
-    def _day_before(self, day: date) -> Iterator[date]:
+    def _days_before(self, day: date, count: int) -> list[date]:
         found = self.database.execute(
-            "select max(day) as day from days where client = ? and day < ?",
-            (self.account.name, str(day)),
-        ).fetchone()
-        if found["day"]:
-            yield date.fromisoformat(found["day"])
+            "select distinct day from days where client = ? and day < ? order by day desc limit ?",
+            (self.account.name, str(day), count),
+        )
+        return [date.fromisoformat(row["day"]) for row in found]
 
     def _hold_back(self, kind: str, state: str, due: date | None) -> list[Path]:
         for part, name in self._names(kind, self.today, self.config.export.parts):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closedloop.core.corrected import with_corrections
 from closedloop.core.parse import Block, read
+from closedloop.core.report import number
 from closedloop.core.shape import may_be_shifted, sentence, shifted
 from closedloop.core.validate import Checked, check
 from closedloop.errors import FileRefused
@@ -41,6 +42,7 @@ class Tally:
     counts: Counts = field(default_factory=Counts)
     rejects: Counter[tuple[str, str]] = field(default_factory=Counter)
     warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    overlap: int = 0
 
     def add(self, block: Block, checked: Checked) -> None:
         """Count one block."""
@@ -74,10 +76,15 @@ class Tally:
 
     def warned(self) -> tuple[str, ...]:
         """Return a sentence for each warning."""
-        return tuple(
+        columns = (
             f"column '{column}': {rows:,} rows: {rule}"
             for (column, rule), rows in self.warnings.items()
         )
+        verb, them = ("stands", "it") if self.overlap == 1 else ("stand", "them")
+        again = (
+            f"{number(self.overlap, 'row')} {verb} in other files, too; the views count {them} once"
+        )
+        return (*columns, *([again] if self.overlap else []))
 
 
 def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tally, Path | None]:
@@ -93,13 +100,14 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
         QuarantineFile(kept) as quarantine,
         ports.warehouse.loading(identity, landed.schema) as loading,
     ):
-        for number, (block, found) in enumerate(_checked(landed, ports)):
-            if not number:
+        for turn, (block, found) in enumerate(_checked(landed, ports)):
+            if not turn:
                 _refuse_shifted(landed, block, found, loading)
             checked = blanking.of(found)
             tally.add(block, checked)
             loading.append(checked.accepted)
             quarantine.write((row.line, row.column, row.rule, row.raw) for row in checked.rejected)
+        tally.overlap = loading.overlap()
         place = quarantine.keep()
         if refusal := tally.refusal(job):
             raise FileRefused(

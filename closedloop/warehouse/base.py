@@ -39,6 +39,10 @@ class Loading(Protocol):
         """Return the first rows of the latest other files of this client and schema, a frame each."""
         ...
 
+    def overlap(self) -> int:
+        """Return how many of the rows appended so far, if they are events, other files of this client hold as well."""
+        ...
+
     def commit(
         self, counts: Counts, rejects: Sequence[tuple[str, str, int]], loaded_at: datetime
     ) -> None:

@@ -11,7 +11,7 @@ from closedloop.model.file import Counts, FileIdentity
 from closedloop.model.table import Schema
 from closedloop.warehouse.rows import load_row
 from closedloop.warehouse.session import Opening, owner_only, speaking
-from closedloop.warehouse.tables import column_list, quoted, raw_name
+from closedloop.warehouse.tables import column_list, delivered, quoted, raw_name
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -111,6 +111,32 @@ class DuckDBLoading:
                 )
                 for (load_id,) in found.fetchall()
             ]
+
+    def overlap(self) -> int:
+        """Return how many of the rows appended so far, if they are events, other files of this client hold as well.
+
+        Only rows within the time of these can be the same; so a delivery that follows on the last costs nothing.
+        """
+        self._flush()
+        if self._schema.key:
+            return 0
+        same = ", ".join(map(quoted, delivered(self._schema)))
+        times = [c.name for c in self._schema.columns.values() if c.type == "timestamp"][:1]
+        within = "".join(
+            f" AND {quoted(name)} BETWEEN (SELECT min({quoted(name)}) FROM mine) AND (SELECT max({quoted(name)}) FROM mine)"
+            for name in times
+        )
+        table = quoted(raw_name(self._schema.name))
+        with self._speaking():
+            found = self._connection.execute(
+                f"WITH mine AS (SELECT * FROM {table} WHERE load_id = $mine), "
+                f"others AS (SELECT hash({same}) AS h FROM {table} WHERE load_id IN (SELECT load_id FROM loads "
+                f"WHERE client = $client AND schema_name = $schema AND load_id <> $mine){within}) "
+                f"SELECT count(*) FROM mine WHERE hash({same}) IN (SELECT h FROM others)",
+                {"mine": self._load_id, "client": self._file.client, "schema": self._schema.name},
+            )
+            (rows,) = found.fetchall()[0]
+        return int(rows)
 
     def commit(
         self, counts: Counts, rejects: Sequence[tuple[str, str, int]], loaded_at: "datetime"

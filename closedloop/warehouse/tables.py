@@ -48,6 +48,16 @@ def column_list(schema: Schema) -> str:
     return ", ".join(quoted(column.name) for column in stored_columns(schema))
 
 
+def delivered(schema: Schema) -> list[str]:
+    """Return the stored columns whose values were delivered; the others are derived from these."""
+    return [part.name for part in stored_columns(schema) if not is_derived(part)]
+
+
+def is_derived(part: StoredColumn) -> bool:
+    """Say whether a stored column's values are made from another one's."""
+    return part.kind in ("timestamp", "boolean")
+
+
 def refuse_taken_names(schema: Schema) -> None:
     """Raise `ProjectError` where a schema uses a name that the warehouse needs for itself."""
     if schema.name in OWN_NAMES or schema.name.startswith("raw_"):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from closedloop.model.stored import StoredColumn, stored_columns
 from closedloop.model.table import Schema
-from closedloop.warehouse.tables import column_list, quoted, raw_name
+from closedloop.warehouse.tables import column_list, delivered, is_derived, quoted, raw_name
 
 ANSWERS = ("suppressions", "campaigns", "link_clicks", "waves")
 """The views written by hand in sql/, in the order in which they need each other."""
@@ -78,10 +78,9 @@ def _events(schema: Schema) -> str:
     if they were delivered the same: what is derived from a delivered value has no say.
     """
     parts = stored_columns(schema)
-    delivered = [quoted(part.name) for part in parts if not _is_derived(part)]
-    derived = [part for part in parts if _is_derived(part)]
-    same = ", ".join(delivered)
-    same_here = ", ".join(f"r.{name}" for name in delivered)
+    derived = [part for part in parts if is_derived(part)]
+    same = ", ".join(map(quoted, delivered(schema)))
+    same_here = ", ".join(f"r.{quoted(name)}" for name in delivered(schema))
     least = "".join(f", {_least(part, '')}" for part in derived)
     least_here = "".join(f", {_least(part, 'r.')}" for part in derived)
     return f"""
@@ -97,10 +96,6 @@ FROM (
     GROUP BY "client", {same}
 ) in_all_files
 CROSS JOIN LATERAL generate_series(1, "_times") AS occurrence("_number")"""
-
-
-def _is_derived(part: StoredColumn) -> bool:
-    return part.kind in ("timestamp", "boolean")
 
 
 def _least(part: StoredColumn, table: str) -> str:

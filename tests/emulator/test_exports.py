@@ -309,7 +309,7 @@ def test_broken_lines_come_on_top_of_the_true_rows(live: Live) -> None:
 def test_overlapping_deliveries_bring_the_day_before_again(live: Live) -> None:
     config = Config(reactions=LIVELY)
     once = content(live(config, "once"))
-    twice = content(live(replace(config, export=Export(overlap=True)), "twice"))
+    twice = content(live(replace(config, export=Export(overlap=1)), "twice"))
     days = sorted({name[:8] for name in once})
     for before, day in pairwise(days):
         _, *yesterday = once[f"{before}_opens.csv"].splitlines()
@@ -319,7 +319,7 @@ def test_overlapping_deliveries_bring_the_day_before_again(live: Live) -> None:
 
 def test_with_overlap_a_missing_day_is_made_good_by_the_next(live: Live) -> None:
     whole = live(Config(reactions=LIVELY), "whole")
-    export = Export(overlap=True, missing={FIRST: KINDS})
+    export = Export(overlap=1, missing={FIRST: KINDS})
     platform = live(Config(reactions=LIVELY, export=export), "missing")
     assert platform.record().campaigns() == whole.record().campaigns()
 

@@ -55,7 +55,7 @@ exports = st.builds(
     extra_columns=st.sampled_from([(), ("WELLE_ID",), ("Vorname", "WELLE_ID")]),
     parts=st.sampled_from([1, 1, 2]),
     empty_days=st.sampled_from(["header", "none"]),
-    overlap=st.booleans(),
+    overlap=st.integers(0, 4),
     broken_lines=st.sampled_from([0, 0, 3, 9]),
     missing=st.dictionaries(days, kinds, max_size=1),
     late=st.dictionaries(days, st.tuples(kinds, st.integers(1, 2)), max_size=1),

@@ -472,3 +472,22 @@ def test_a_pull_killed_anywhere_is_made_good_by_the_next_one(
         assert (len(desk.left("archive")), desk.left("landing")) == (1, []), f"killed at {looks}"
         assert files(desk.pull("2026-11-20T12:20")) == {}, f"killed at {looks}"
     assert looks > 10
+
+
+def test_events_that_come_in_two_files_count_once_and_are_reported(desk: Desk) -> None:
+    twice = click(number=1) + click(number=1)
+    desk.put("20261119_clicks.csv", CLICKS + twice + click(number=2))
+    assert only(desk.pull()).warnings == ()
+    desk.put("20261120_clicks.csv", CLICKS + click(number=1) + twice + click(number=3))
+    (again,) = only(desk.pull()).warnings
+    assert again == "3 rows stand in other files, too; the views count them once"
+    counted = desk.rows(
+        "select mailing_to_user_id as who, count(*) as n from clicks group by 1 order by 1"
+    )
+    assert [(row["who"], row["n"]) for row in counted] == [(1, 3), (2, 1), (3, 1)]
+
+
+def test_a_row_that_comes_again_with_its_key_is_no_overlap(desk: Desk) -> None:
+    desk.put("20261119_mailingrecipients.csv", LOG + sent(1))
+    desk.put("20261120_mailingrecipients.csv", LOG + sent(1) + sent(2))
+    assert [file.warnings for file in files(desk.pull()).values()] == [(), ()]
