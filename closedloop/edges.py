@@ -27,11 +27,13 @@ def working(project: Project, job: SendJob | PullJob, *, shown: bool) -> Iterato
     from closedloop.console import watching
     from closedloop.flows.runner import alone
 
+    state = StateFolder(project.state)
+    state.refuse_if_gone()
     stopping = Stopping()
     patience = Patience(project.settings.warehouse.lock_wait_seconds, stopping.sleep)
     with (
         listening(stopping, job.name, job.deadline_minutes),
-        alone(job, StateFolder(project.state), patience),
+        alone(job, state, patience),
         watching(shown=shown) as watch,
         ports(project, job, watch, stopping) as given,
     ):

@@ -88,6 +88,10 @@ def write_project(root: Path, client: str, section: str, *, rehearsal: bool) -> 
         texts["customers.csv"] = CUSTOMERS
     texts |= {".gitignore": IGNORED, "closedloop.toml": SETTINGS.format(client=section)}
     try:
+        # A run refuses to begin without it: a state folder that is gone must not be taken for a new one.
+        root.mkdir(parents=True, exist_ok=True)
+        for folder in (root / "var", root / "var" / "locks"):
+            folder.mkdir(exist_ok=True, mode=0o700)
         return [name for name, text in texts.items() if _write(root / name, text)]
     except OSError as error:
         raise ProjectError(

@@ -34,6 +34,17 @@ class StateFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def refuse_if_gone(self) -> None:
+        """Raise `StateTrouble` where the folder was never made, or its disk is not mounted.
+
+        A new one in its place would know of no wave, and send the slot's again.
+        """
+        if not (self.root / "locks").is_dir():
+            raise StateTrouble(
+                f"{self.root}: the state folder is not there, or empty. If its disk is not mounted, mount it; for a new "
+                f"installation make it: (umask 077; mkdir -p {self.root}/locks). Nothing was done"
+            )
+
     def landing(self, client: str, name: str) -> Path:
         """Return where a response file waits to be loaded."""
         return self._folder("landing", client) / name

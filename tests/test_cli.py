@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -180,6 +181,21 @@ def test_a_run_waits_for_nobody_who_holds_its_lock(shop: Path, closedloop: Run) 
     )
 
 
+@pytest.mark.parametrize("job", ["pull_responses", "send_newsletter"])
+def test_a_run_does_not_take_a_state_folder_that_is_gone_for_a_new_one(
+    shop: Path, closedloop: Run, job: str
+) -> None:
+    shutil.rmtree(shop / "var")
+    (shop / "var").mkdir()
+    ended = closedloop("--project", shop, "run", job)
+    assert ended.code == 75
+    assert ended.err == (
+        f"closedloop: {shop}/var: the state folder is not there, or empty. If its disk is not mounted, mount it; for a new "
+        f"installation make it: (umask 077; mkdir -p {shop}/var/locks). Nothing was done\n"
+    )
+    assert list((shop / "var").iterdir()) == []
+
+
 def test_a_bug_of_ours_shows_its_traceback_and_exits_with_70(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -221,7 +237,7 @@ def test_the_status_of_a_new_project_says_that_nothing_ran_and_makes_nothing(
     ended = closedloop("--project", shop, "--now", NOW, "status")
     assert ended.code == 0
     assert ended.out.count("never ran") == 2
-    assert not (shop / "var").exists()
+    assert [path.name for path in (shop / "var").rglob("*")] == ["locks"]
 
 
 def test_the_status_as_json_is_for_machines(shop: Path, closedloop: Run) -> None:
@@ -471,7 +487,7 @@ def test_check_finds_what_the_first_run_would_refuse(
     ended = closedloop("--project", shop, "check")
     assert ended.code == 2
     assert f"closedloop: {sentence}" in ended.err
-    assert not (shop / "var").exists()
+    assert [path.name for path in (shop / "var").rglob("*")] == ["locks"]
 
 
 def test_check_refuses_a_schema_whose_name_is_taken(shop: Path, closedloop: Run) -> None:
