@@ -13,6 +13,7 @@
     ├── WarehouseError     69   the warehouse can't be reached or refuses
     └── TryLater           75   suspended, locked or waiting; the next run may go through
         ├── WarehouseBusy  75   another process holds the warehouse
+        ├── Locked         75   another run is under way
         ├── Suspended      75   an open error file waits for a person
         ├── Stopped        75   told to stop, or out of time: ended at a safe point
         │   └── Interrupted 130 stopped by Ctrl-C
@@ -99,6 +100,10 @@ class TryLater(ClosedLoopError):
 
 class WarehouseBusy(TryLater):
     """Another process holds the warehouse."""
+
+
+class Locked(TryLater):
+    """Another run is under way."""
 
 
 class Suspended(TryLater):

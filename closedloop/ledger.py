@@ -100,13 +100,16 @@ class Ledger:
 
     def put_wave(self, wave: Wave) -> None:
         """Write a wave down as it now stands."""
-        row = {**asdict(wave), "dropped": json.dumps(wave.dropped), "state": str(wave.state)}
-        row |= {key: _text(row[key]) for key in WAVE_TIMES}
         with self._writing() as db:
-            db.execute(
-                f"insert or replace into waves ({', '.join(row)}) values ({_marks(row)})",
-                [*row.values()],
-            )
+            _put_wave(db, wave)
+
+    def change_wave(self, before: Wave, after: Wave) -> None:
+        """Write a wave down as it now stands, unless another process has changed it since it was read."""
+        with self._writing() as db:
+            key = (before.client, before.wave_id)
+            found = db.execute("select * from waves where client = ? and wave_id = ?", key)
+            if [_wave(row) for row in found.fetchall()] == [before]:
+                _put_wave(db, after)
 
     def forget_wave(self, client: str, wave_id: int) -> None:
         """Remove a wave that never left this machine."""
@@ -302,6 +305,13 @@ def _text(moment: datetime | None) -> str | None:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _put_wave(db: sqlite3.Connection, wave: Wave) -> None:
+    row = {**asdict(wave), "dropped": json.dumps(wave.dropped), "state": str(wave.state)}
+    row |= {key: _text(row[key]) for key in WAVE_TIMES}
+    columns = ", ".join(row)
+    db.execute(f"insert or replace into waves ({columns}) values ({_marks(row)})", [*row.values()])
 
 
 def _wave(row: sqlite3.Row) -> Wave:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from closedloop.errors import StateTrouble, TryLater
+from closedloop.errors import Locked, StateTrouble
 
 BETWEEN_LOOKS_SECONDS = 0.2
 
@@ -29,7 +29,7 @@ AT_ONCE = Patience()
 def held(path: Path, who: str, rival: str, patience: Patience = AT_ONCE) -> Iterator[None]:
     """Hold the lock at `path` in the name of `who`.
 
-    Raises `TryLater` once the waiting is over, saying which `rival` holds it and since when, and `StateTrouble` where the
+    Raises `Locked` once the waiting is over, saying which `rival` holds it and since when, and `StateTrouble` where the
     disk gives no locks. The file stays: to remove it would let two hold a lock of one name.
     """
     descriptor = _opened(path)
@@ -55,7 +55,7 @@ def _acquire(descriptor: int, path: Path, patience: Patience, what: str) -> None
     due = time.monotonic() + patience.seconds
     while not _is_ours(descriptor, path):
         if time.monotonic() >= due:
-            raise TryLater(f"{what} is under way ({_holder(path)}); nothing was done")
+            raise Locked(f"{what} is under way ({_holder(path)}); nothing was done")
         patience.sleep(BETWEEN_LOOKS_SECONDS)
 
 

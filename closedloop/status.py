@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from closedloop.core import trouble
+from closedloop.core.confirm import evidence, mailed_twice, watched
 from closedloop.core.report import from_json, troubles
 from closedloop.core.room import scarcity
 from closedloop.core.sent import sent_in
@@ -32,7 +33,10 @@ SETTLED = (WaveState.PUBLISHED, WaveState.CONFIRMED)
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """One job: when it ran, how that ended, when it is due, and what a person should know. Times are UTC."""
+    """One job: when it ran, how that ended, when it is due, and what a person should know. Times are UTC.
+
+    `last_wave` says what is known of the latest wave that went out.
+    """
 
     job: str
     kind: str
@@ -44,6 +48,7 @@ class JobStatus:
     is_suspended: bool
     error_files: tuple[str, ...]
     sentences: tuple[str, ...]
+    last_wave: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
@@ -101,9 +106,11 @@ def _glance(
         *(_about_error(error, client.zone) for error in ours),
         *(line for line in _told(last) if not any(line in error.problem for error in ours)),
         *(_about(w) for w in waves if w.state not in SETTLED and w.wave_id not in told),
+        *(mailed_twice(wave) for wave in watched(waves, now) if wave.mailings > 1),
         *_overdue(job, waves, last, now, client.zone),
         *_short_of_room(job, project, ledger),
     ]
+    sent = [wave for wave in waves if wave.state in SETTLED and not wave.test]
     return JobStatus(
         job=name,
         kind=job.kind,
@@ -115,6 +122,7 @@ def _glance(
         is_suspended=bool(holding),
         error_files=tuple(error.name for error in ours),
         sentences=tuple(f"{name}: {sentence}" for sentence in sentences),
+        last_wave=evidence(sent[-1]) if sent else None,
     )
 
 
@@ -159,7 +167,7 @@ def _overdue(
     """Name the slot that has had no wave, for a job that has sent one or tried to."""
     if not isinstance(job, SendJob) or job.schedule is None:
         return []
-    ours = [wave for wave in waves if not wave.test]
+    ours = [wave for wave in waves if not wave.test and not wave.resend_of]
     has_sent = any(wave.state in SETTLED for wave in ours)
     slot = current_slot(job.schedule, now, zone)
     has_wave = sent_in(slot, job.name, waves) is not None

@@ -1,17 +1,20 @@
 """The commands of every day: run and status."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from closedloop.cli import Setting
-from closedloop.errors import ProjectError
+from closedloop.errors import Locked, ProjectError, RemoteError, Suspended, TryLater
 
 if TYPE_CHECKING:
     from closedloop.flows.runner import Wish
     from closedloop.model.job import PullJob, SendJob
+    from closedloop.project import Project
 
 
 @click.command()
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
     "--again", is_flag=True, help="send: send another wave in a slot that has had one, on purpose."
 )
 @click.option("--test", is_flag=True, help="send: send to the job's test recipients instead.")
+@click.option(
+    "--retry",
+    is_flag=True,
+    help="send: only if an earlier run of this slot died, had to wait, or could not reach something.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
 def run(
@@ -36,13 +44,15 @@ def run(
     dry_run: bool,
     again: bool,
     test: bool,
+    retry: bool,
     as_json: bool,
 ) -> int:
     """Carry out JOB, the name of a file in jobs/ without .toml.
 
     A send job sends one wave in each slot of its schedule, however often it is started. A pull job takes in every
     response file that is new. Both are silent where there is nothing to say and no terminal; with --dry-run, --date,
-    --again or --test they always say what they did.
+    --again or --test they always say what they did. With --retry nothing is done, and nothing said, unless something of
+    this slot was left undone.
 
     \b
     closedloop run send_newsletter --dry-run           who would be mailed, who not and why
@@ -59,8 +69,14 @@ def run(
     project = setting.project()
     chosen = project.job(job)
     wish = Wish(day.date() if day else None, dry_run=dry_run, again=again, test=test)
-    _refuse_what_does_not_fit(wish, chosen)
-    with working(project, chosen, shown=sys.stderr.isatty() and not as_json) as given:
+    _refuse_what_does_not_fit(wish, chosen, retry=retry)
+    if retry and not _is_left_undone(setting, project, chosen):
+        return 0
+    with (
+        _hushed(project, job, is_retry=retry),
+        _tried(setting, project, chosen, wish),
+        working(project, chosen, shown=sys.stderr.isatty() and not as_json) as given,
+    ):
         last = given.ledger.last_run(job)
         report = carry_out(chosen, project, given, wish, setting.now)
     if as_json:
@@ -79,11 +95,69 @@ def _is_by_hand(wish: "Wish") -> bool:
     return bool(wish.day or wish.dry_run or wish.again or wish.test)
 
 
-def _refuse_what_does_not_fit(wish: "Wish", job: "SendJob | PullJob") -> None:
+def _is_left_undone(setting: Setting, project: "Project", job: "SendJob | PullJob") -> bool:
+    """Say whether --retry has anything to do, as soon as the ledger can tell."""
+    from closedloop.core.retry import is_left_undone
+    from closedloop.core.slots import current_slot
+    from closedloop.ledger import Ledger
+    from closedloop.state import StateFolder
+
+    slot = current_slot(job.schedule, setting.now(), project.client(job.client).zone)
+    with Ledger(StateFolder(project.state).ledger) as ledger:
+        waves = [wave for wave in ledger.waves(job.client) if wave.job == job.name]
+        return is_left_undone(ledger.last_try(job.name), waves, slot)
+
+
+@contextmanager
+def _tried(
+    setting: Setting, project: "Project", job: "SendJob | PullJob", wish: "Wish"
+) -> Iterator[None]:
+    """Write down that a send was started in its slot, and how that ended."""
+    from closedloop.flows.tries import tried
+    from closedloop.ledger import Ledger
+    from closedloop.state import StateFolder
+
+    if job.kind == "pull" or wish.dry_run or wish.test:
+        yield
+        return
+    zone = project.client(job.client).zone
+    with (
+        Ledger(StateFolder(project.state).ledger) as ledger,
+        tried(job, zone, ledger, setting.now()),
+    ):
+        yield
+
+
+@contextmanager
+def _hushed(project: "Project", job: str, *, is_retry: bool) -> Iterator[None]:
+    """Let a retry end without a word where nothing is new: cron mails every word, every ten minutes."""
+    from closedloop.core.retry import was_said
+    from closedloop.ledger import Ledger
+    from closedloop.state import StateFolder
+
+    with Ledger(StateFolder(project.state).ledger) as ledger:
+        last = ledger.last_run(job) if is_retry else None
+    report = last.report if last else None
+    try:
+        yield
+    except (TryLater, RemoteError) as error:
+        is_told = isinstance(error, Locked | Suspended) or was_said(str(error), report)
+        if is_retry and is_told:
+            raise click.exceptions.Exit(error.exit_code) from None
+        raise
+
+
+def _refuse_what_does_not_fit(
+    wish: "Wish", job: "SendJob | PullJob", *, retry: bool = False
+) -> None:
     """Refuse options that belong to another kind of job, or to none, before anything is touched."""
     where = f"jobs/{job.name}.toml"
-    if job.kind == "pull" and (wish.again or wish.test):
-        raise ProjectError(f"{where} is a pull job: --again and --test belong to send jobs")
+    if job.kind == "pull" and (wish.again or wish.test or retry):
+        raise ProjectError(
+            f"{where} is a pull job: --again, --test and --retry belong to send jobs"
+        )
+    if retry and (wish.again or wish.test or wish.dry_run):
+        raise ProjectError("--retry goes on with the slot's wave; it stands alone")
     if job.kind == "send" and wish.day:
         raise ProjectError(f"{where} is a send job: --date belongs to pull jobs")
     if job.kind == "send" and wish.test and not job.test_recipients:
@@ -122,5 +196,8 @@ def status(setting: Setting, *, as_json: bool) -> None:
         click.echo(json.dumps([job.as_dict() for job in jobs], ensure_ascii=False))
         return
     show_table(*table(jobs))
+    for job in jobs:
+        if job.last_wave:
+            click.echo(f"{job.job}: {job.last_wave}")
     for sentence in (sentence for job in jobs for sentence in job.sentences):
         click.echo(sentence)

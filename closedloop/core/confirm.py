@@ -20,7 +20,8 @@ SENT = (WaveState.PUBLISHED, WaveState.CONFIRMED)
 
 def watched(waves: Iterable[Wave], now: datetime) -> list[Wave]:
     """Return the waves of which the response data may still tell something new."""
-    return [wave for wave in waves if wave.state in SENT and now - _known_since(wave) < WATCHED]
+    known = (*SENT, WaveState.UNKNOWN)
+    return [wave for wave in waves if wave.state in known and now - _known_since(wave) < WATCHED]
 
 
 def sighted(wave: Wave, sighting: Sighting, now: datetime) -> Wave:
@@ -28,6 +29,7 @@ def sighted(wave: Wave, sighting: Sighting, now: datetime) -> Wave:
     return replace(
         wave,
         state=WaveState.CONFIRMED,
+        published_at=_known_since(wave),
         confirmed_at=wave.confirmed_at or now,
         confirmed_by=sighting.matched_by,
         mailing_id=sighting.mailing_id,
@@ -43,7 +45,13 @@ def is_news(before: Wave, after: Wave) -> bool:
 
 def logged(wave: Wave, now: datetime) -> Wave:
     """Return a wave as it stands once the platform's import log names it."""
-    return replace(wave, state=WaveState.CONFIRMED, confirmed_at=now, confirmed_by="import log")
+    return replace(
+        wave,
+        state=WaveState.CONFIRMED,
+        published_at=_known_since(wave),
+        confirmed_at=now,
+        confirmed_by="import log",
+    )
 
 
 def names_as_imported(log: str, upload: str) -> bool:
@@ -60,7 +68,10 @@ def unseen(waves: Iterable[Wave], now: datetime) -> list[Wave]:
     return [
         wave
         for wave in watched(waves, now)
-        if wave.seen is None and not wave.test and now - _known_since(wave) >= UNSEEN
+        if wave.state in SENT
+        and wave.seen is None
+        and not wave.test
+        and now - _known_since(wave) >= UNSEEN
     ]
 
 
@@ -78,14 +89,6 @@ def waits_until(wave: Wave, hours: float, tried: Try | None) -> datetime:
     """
     since = min(_known_since(wave), tried.started) if tried else _known_since(wave)
     return since + timedelta(hours=hours)
-
-
-def is_left_undone(tried: Try | None, waves: Iterable[Wave], slot: datetime) -> bool:
-    """Say whether an earlier run of this slot died, had to wait, or could not reach something."""
-    if tried and tried.slot == slot and tried.exit_code in (None, 69, 75):
-        return True
-    unfinished = (WaveState.BUILT, WaveState.STAGED, WaveState.PUBLISHING)
-    return any(wave.slot == slot and wave.state in unfinished for wave in waves)
 
 
 def evidence(wave: Wave) -> str:

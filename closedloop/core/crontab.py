@@ -11,6 +11,8 @@ HEAD = """\
 # Every run that finds nothing to do ends silently; what goes wrong is printed, so that cron mails it to:
 # MAILTO=data-ops@example.com
 """
+RETRIES = "5-55/10 * * * *"
+"""When it is asked whether a slot was left without its wave; not on the minutes at which slots usually begin."""
 
 
 def crontab(
@@ -35,8 +37,15 @@ def crontab(
 
 
 def _entry(job: SendJob | PullJob, command: Sequence[str], root: str) -> str:
-    """Return one job's lines; cron takes a bare `%` for a line end."""
-    words = shlex.join([*command, "--project", root, "run", job.name])
-    line = words.replace("%", r"\%")
+    """Return one job's lines: its slots, and for a send the retries of what a slot left undone."""
     comment = f"# {' '.join(job.description.split())}\n" if job.description else ""
-    return f"{comment}{job.schedule} {line}\n"
+    words = [*command, "--project", root, "run", job.name]
+    lines = f"{comment}{job.schedule} {_line(words)}\n"
+    if isinstance(job, PullJob):
+        return lines
+    return f"{lines}{RETRIES} {_line([*words, '--retry'])}\n"
+
+
+def _line(words: Sequence[str]) -> str:
+    """Return a command line; cron takes a bare `%` for a line end."""
+    return shlex.join(words).replace("%", r"\%")

@@ -12,9 +12,13 @@ WRONG = timedelta(days=1)
 def sent_in(slot: datetime, job: str, waves: Sequence[Wave]) -> Wave | None:
     """Return the job's wave of this slot, or one built since it began: the schedule may have been edited.
 
-    `waves` are all of the client.
+    `waves` are all of the client. Tests and resends belong to no slot.
     """
-    ours = (each for each in _built(waves) if each[0].job == job and not each[0].test)
+    ours = (
+        (wave, built)
+        for wave, built in _built(waves)
+        if wave.job == job and not wave.test and wave.resend_of is None
+    )
     return next((wave for wave, built in ours if _is_of(slot, wave, built)), None)
 
 

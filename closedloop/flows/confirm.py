@@ -35,7 +35,7 @@ def confirm(client: str, ports: Ports, now: datetime) -> list[Wave]:
     }
     for number, wave in after.items():
         if wave != open_ones[number]:
-            ports.ledger.put_wave(wave)
+            ports.ledger.change_wave(open_ones[number], wave)
     _record([after.get(wave.wave_id, wave) for wave in waves], ports)
     return [wave for number, wave in after.items() if core.is_news(open_ones[number], wave)]
 
@@ -46,8 +46,8 @@ def confirm_by_log(client: str, ports: Ports, now: datetime) -> list[Wave]:
     A log tells nothing while an error file lies on the server, or where the settings name no folder for them.
     What can't be read tells nothing either; the next run looks again.
     """
-    waves = [w for w in ports.ledger.waves(client) if w.state is WaveState.PUBLISHED]
-    waiting = core.watched(waves, now)
+    waves = core.watched(ports.ledger.waves(client), now)
+    waiting = [wave for wave in waves if wave.state is not WaveState.CONFIRMED]
     if not waiting or ports.client.logs is None or ports.client.errors is None:
         return []
     try:
@@ -59,10 +59,10 @@ def confirm_by_log(client: str, ports: Ports, now: datetime) -> list[Wave]:
     except (RemoteError, NotThere) as error:
         logger.warning("the import log was not read: %s", error)
         return []
-    named = [core.logged(w, now) for w in waiting if core.names_as_imported(text, w.file)]
+    named = [wave for wave in waiting if core.names_as_imported(text, wave.file)]
     for wave in named:
-        ports.ledger.put_wave(wave)
-    return named
+        ports.ledger.change_wave(wave, core.logged(wave, now))
+    return [core.logged(wave, now) for wave in named]
 
 
 def _record(waves: list[Wave], ports: Ports) -> None:

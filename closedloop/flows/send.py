@@ -5,15 +5,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from closedloop.core.report import number
-from closedloop.core.sent import built_since, is_of_another_time, sent_in
+from closedloop.core.sent import is_of_another_time, sent_in
 from closedloop.core.slots import current_slot, slots_between
 from closedloop.core.stamps import after, is_far_ahead, local_stamp, lowest_free, moment, strangers
-from closedloop.errors import ClosedLoopError, ImportHalted, ProjectError, TryLater, UntoldWave
+from closedloop.errors import ClosedLoopError, ProjectError, TryLater, UntoldWave
 from closedloop.flows.build import Built, Wanted, build, preview
-from closedloop.flows.platform import error_files
 from closedloop.flows.ports import Ports
 from closedloop.flows.publish import deliver, discard, keep_copies, settle
-from closedloop.flows.suppress import up_to_date
+from closedloop.flows.suppress import out_of_date, up_to_date
+from closedloop.flows.waiting import (
+    wait_for_another_job,
+    wait_for_earlier,
+    wait_for_the_platform,
+    waits,
+)
 from closedloop.model.filename import Pattern
 from closedloop.model.job import SendJob
 from closedloop.model.run import SendResult
@@ -31,6 +36,15 @@ class Layouts:
 
     subscribers: Schema
     products: Schema | None
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a wave is for: a slot of the schedule, a test, or the soft bounces of another wave."""
+
+    slot: datetime | None = None
+    test: bool = False
+    resend_of: int | None = None
 
 
 def send(
@@ -54,11 +68,12 @@ def send(
         return SendResult(sent, "already sent"), []
     if not again:
         _refuse_after_a_loss(job, layouts, ports, slot)
-        _refuse_beside_another_job(job, ports, slot)
-    _wait_for_the_platform(ports)
+        wait_for_another_job(job, ports, slot)
+    wait_for_the_platform(ports)
+    waited = [] if again else wait_for_earlier(job, ports, now)
     passed_over = _passed_over(job, slot, ports)
-    result, notes = _send(job, layouts, ports, now, slot)
-    return result, notes + passed_over
+    result, notes = _send(job, layouts, ports, now, Purpose(slot))
+    return result, [*notes, *waited, *passed_over]
 
 
 def send_test(
@@ -69,8 +84,8 @@ def send_test(
     left = [wave for wave in _unsettled(job, ports) if wave.test or wave.state is WaveState.UNKNOWN]
     if unknown := _unknown(_settle(left, layouts, ports, now)):
         return SendResult(unknown, "unknown"), []
-    _wait_for_the_platform(ports)
-    return _send(tested, layouts, ports, now, slot=None)
+    wait_for_the_platform(ports)
+    return _send(tested, layouts, ports, now, Purpose(test=True))
 
 
 def rehearse(
@@ -78,24 +93,26 @@ def rehearse(
 ) -> tuple[SendResult, Notes]:
     """Select and suppress, send nothing, write nothing remote: the counts and the first lines, masked."""
     chosen = _to_test_recipients(job) if test else job
-    notes = up_to_date(job.client, ports)
+    notes = [*up_to_date(job.client, ports), *out_of_date(job.client, ports, now)]
     stamp = local_stamp(now, ports.client.zone)
     name = Pattern(layouts.subscribers.file).name(moment(stamp))
     built = preview(
         _subscribers(chosen, layouts, stamp), ports.state.outbox(job.client, name), ports
     )
-    wave = _with(_reserved(job, stamp, name, None, now), built)
+    wave = _with(_reserved(job, stamp, name, Purpose(test=True), now), built)
     slot = current_slot(job.schedule, now, ports.client.zone)
     if not test and (sent := _sent_in(slot, job, ports)):
         notes.append(_about(sent))
+    elif not test and (waiting := waits(job, ports, now)):
+        notes.append(waiting)
     return SendResult(wave, "dry run", built.preview), notes
 
 
 def _send(
-    job: SendJob, layouts: Layouts, ports: Ports, now: datetime, slot: datetime | None
+    job: SendJob, layouts: Layouts, ports: Ports, now: datetime, purpose: Purpose
 ) -> tuple[SendResult, Notes]:
     ports.at("select")
-    notes = up_to_date(job.client, ports)
+    notes = [*up_to_date(job.client, ports), *out_of_date(job.client, ports, now)]
     pattern = Pattern(layouts.subscribers.file)
     listing = ports.remote.listing(ports.client.upload)
     lowest = lowest_free(now, ports.client.zone, listing, pattern)
@@ -104,7 +121,7 @@ def _send(
         notes.append(
             f"the name {stamp}... is ahead of the clock, for names must rise and an earlier one was: is the clock right?"
         )
-    reserved = _reserved(job, stamp, pattern.name(moment(stamp)), slot, now)
+    reserved = _reserved(job, stamp, pattern.name(moment(stamp)), purpose, now)
     # Written down before its files are: what a killed run leaves of them, the next one finds.
     ports.ledger.put_wave(reserved)
     try:
@@ -197,31 +214,6 @@ def _passed_over(job: SendJob, slot: datetime, ports: Ports) -> Notes:
     ]
 
 
-def _refuse_beside_another_job(job: SendJob, ports: Ports, slot: datetime) -> None:
-    """Send nothing where another job, or this one under an earlier name, used the source mailing in this slot."""
-    done = (WaveState.PUBLISHED, WaveState.CONFIRMED)
-    waves = ports.ledger.waves(job.client)
-    since = built_since(slot, waves)
-    for wave in waves:
-        if wave.test or wave.job == job.name or wave.source_mailing != job.source_mailing:
-            continue
-        if wave.wave_id in since or wave.state not in done:
-            raise TryLater(
-                f"wave {wave.wave_id} of the job '{wave.job}' with the same source mailing is of this slot, or not finished. "
-                "Nothing was sent. A newsletter of its own needs a source mailing of its own; send with --again if you are sure"
-            )
-
-
-def _wait_for_the_platform(ports: Ports) -> None:
-    """Upload nothing while the platform has halted its imports (spec/optimizely.md, section 9, U23)."""
-    if found := error_files(ports):
-        raise ImportHalted(
-            f"the platform left {found[0]} in {ports.client.errors}: it imports nothing more of this client until its "
-            "support has cleared that. Nothing was sent",
-            found[0],
-        )
-
-
 def _refuse_after_a_loss(job: SendJob, layouts: Layouts, ports: Ports, slot: datetime) -> None:
     """Send nothing where a kept copy shows a wave of this slot that the ledger has forgotten."""
     known = ports.ledger.stamps(job.client)
@@ -285,7 +277,7 @@ def _with(wave: Wave, built: Built) -> Wave:
     )
 
 
-def _reserved(job: SendJob, stamp: int, name: str, slot: datetime | None, now: datetime) -> Wave:
+def _reserved(job: SendJob, stamp: int, name: str, purpose: Purpose, now: datetime) -> Wave:
     """Return a wave of which nothing is written yet."""
     return Wave(
         client=job.client,
@@ -293,8 +285,9 @@ def _reserved(job: SendJob, stamp: int, name: str, slot: datetime | None, now: d
         job=job.name,
         source_mailing=job.source_mailing,
         file=name,
-        slot=slot,
-        test=slot is None,
+        slot=purpose.slot,
+        test=purpose.test,
+        resend_of=purpose.resend_of,
         state=WaveState.BUILT,
         selected=0,
         written=0,

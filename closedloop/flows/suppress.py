@@ -1,10 +1,14 @@
 """Who must not be mailed: a warehouse that is whole and up to date, or no sending."""
 
+from datetime import datetime, timedelta
+
 from closedloop.core.report import number
 from closedloop.errors import TryLater
 from closedloop.flows.ports import Ports
 
 Notes = list[str]
+
+LONG = timedelta(days=7)
 
 
 def up_to_date(client: str, ports: Ports) -> Notes:
@@ -28,6 +32,19 @@ def up_to_date(client: str, ports: Ports) -> Notes:
             f"no response file of '{client}' is loaded yet: nobody is known to have unsubscribed or bounced"
         )
     return notes
+
+
+def out_of_date(client: str, ports: Ports, now: datetime) -> Notes:
+    """Say so where no response file has come for a week (spec/optimizely.md, section 9, U24)."""
+    days = [load.file.day for load in ports.ledger.files(client)]
+    today = now.astimezone(ports.client.zone).date()
+    if not days or today - max(days) <= LONG:
+        return []
+    stale = (
+        f"the newest response file of '{client}' is of {max(days)}, {(today - max(days)).days} days ago: who unsubscribed or "
+        "bounced since is not known; look after the pull job"
+    )
+    return [stale]
 
 
 def _lost(names: set[str]) -> TryLater:

@@ -61,7 +61,8 @@ OnError = Literal["suspend", "continue"]
 class SendJob(Strict):
     """Select recipients and send them one mailing: one wave for each slot of the schedule.
 
-    A run that is not done after `deadline_minutes` ends at its next safe point.
+    A wave waits up to `wait_hours` until an earlier one of its source mailing is confirmed. A run that is not done after
+    `deadline_minutes` ends at its next safe point.
     """
 
     name: str
@@ -73,6 +74,7 @@ class SendJob(Strict):
     mail: MailWhen = "always"
     on_error: OnError = "suspend"
     source_mailing: int = Field(gt=0, lt=2**63)
+    wait_hours: float = Field(default=12, ge=0)
     schema_name: str = Field(alias="schema", default="subscribers")
     consent: str = Field(min_length=1)
     selection: Selection

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import pytest
 
 from closedloop.core.report import seen_waves, troubles
-from closedloop.errors import LogInRefused, RemoteError
-from closedloop.model.run import PullResult, RunReport
+from closedloop.errors import LogInRefused, OutcomeUnknown, RemoteError
+from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.model.wave import Wave, WaveState
 from closedloop.remote.memory import MemoryRemote
 
@@ -59,6 +59,11 @@ def twice(report: RunReport) -> list[str]:
 
 def pulled(report: RunReport) -> PullResult:
     assert isinstance(report.result, PullResult)
+    return report.result
+
+
+def sent(report: RunReport) -> SendResult:
+    assert isinstance(report.result, SendResult)
     return report.result
 
 
@@ -192,6 +197,15 @@ class WithoutLogs(MemoryRemote):
         return super().listing(folder)
 
 
+class Swallowing(MemoryRemote):
+    """The platform takes the file at once, and the answer to the rename is lost."""
+
+    def publish(self, staged: str, path: str) -> None:
+        super().publish(staged, path)
+        self.remove(path)
+        raise OutcomeUnknown("the line broke")
+
+
 def test_a_log_that_cant_be_read_stops_nothing(desk: Desk) -> None:
     desk.send()
     with_logs(desk)
@@ -215,3 +229,13 @@ def test_a_wave_that_is_not_seen_is_named_from_the_seventh_day_on(desk: Desk) ->
     assert told.startswith("wave 20261124070000 (3 recipients) went out 7 days ago")
     assert f"look for {UPLOAD} in the platform's list of mailings" in told
     assert pulled(desk.pull("2026-12-25T06:00")).unseen == ()
+
+
+def test_an_unknown_wave_that_the_log_names_is_known_to_be_mailed(desk: Desk) -> None:
+    desk.send(remote=Swallowing())
+    assert [wave.state for wave in desk.waves()] == [WaveState.UNKNOWN]
+    with_logs(desk, UPLOAD)
+    desk.pull("2026-11-24T06:20")
+    (wave,) = desk.waves()
+    assert (wave.state, wave.published_at) == (WaveState.CONFIRMED, wave.built_at)
+    assert sent(desk.send("2026-11-24T06:30")).outcome == "already sent"
