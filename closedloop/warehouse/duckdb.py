@@ -184,13 +184,19 @@ class DuckDBWarehouse:
         """Return the latest mailings; the contract is in `Warehouse`."""
         if not self.rows("SELECT 1 FROM duckdb_views() WHERE view_name = 'campaigns'"):
             return []
+        started = self.rows(
+            "SELECT mailing_id FROM mailings WHERE client = ? AND started_at >= ?",
+            [client, since.astimezone(UTC).replace(tzinfo=None)],
+        )
+        ids = [row["mailing_id"] for row in started]
+        if not ids:
+            return []
         # Asked for by their ids, so that only their recipients are counted, not those of all years.
         found = self.rows(
             "SELECT mailing_id, started_at, recipients, hard + soft AS bounced FROM campaigns "
-            "WHERE client = $1 AND started_at >= $2 AND mailing_id IN "
-            "(SELECT mailing_id FROM mailings WHERE client = $1 AND started_at >= $2) "
+            f"WHERE client = ? AND mailing_id IN ({', '.join('?' * len(ids))}) "
             "ORDER BY started_at DESC, mailing_id",
-            [client, since.astimezone(UTC).replace(tzinfo=None)],
+            [client, *ids],
         )
         return [
             MailingFigures(**{**row, "started_at": row["started_at"].replace(tzinfo=UTC)})
