@@ -73,7 +73,6 @@ WORDS = {
     "Wave": "Welle",
     "Waves": "Wellen",
     "seen": "gesehen",
-    "not yet": "noch nicht",
     "To the soft bounces of": "An die Softbounces von",
     "Source mailing": "Quellmailing",
     "Slot": "Termin",

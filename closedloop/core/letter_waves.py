@@ -12,19 +12,18 @@ SHOWN_WAVES = 6
 
 
 def wave_table(waves: Sequence[Wave], tongue: Tongue) -> Table:
-    """Return waves with how far each came, the rows written, and the share of them that was seen."""
+    """Return waves with the rows written and those seen; of an unseen one, how far it came."""
     shown = waves[:SHOWN_WAVES]
     most = max((wave.written for wave in shown), default=0) or 1
     rows = tuple(
         (
             Cell(str(wave.wave_id)),
-            Cell(tongue.term(str(wave.state))),
             Cell(tongue.number(wave.written), "plain", wave.written / most),
             _seen(wave, most, tongue),
         )
         for wave in shown
     )
-    return Table(tuple(map(tongue.say, ("Wave", "", "written", "seen"))), rows)
+    return Table(tuple(map(tongue.say, ("Wave", "written", "seen"))), rows)
 
 
 def seen_waves(result: PullResult, tongue: Tongue) -> Section:
@@ -68,5 +67,5 @@ def wave_troubles(report: RunReport, result: PullResult, tongue: Tongue) -> Iter
 
 def _seen(wave: Wave, most: int, tongue: Tongue) -> Cell:
     if wave.seen is None:
-        return Cell(tongue.say("not yet"))
+        return Cell(tongue.term(str(wave.state)))
     return Cell(tongue.number(wave.seen), "good", min(1.0, wave.seen / most))
