@@ -321,12 +321,15 @@ class QuarantineFile:
 
     def write(self, rejected: Iterable[tuple[int, str, str, str]]) -> None:
         """Add rejected rows, one for each reason."""
+        waiting = list(rejected)
+        if not waiting:
+            return
         with speaking(self._path), self._appending() as stream:
             # All text is quoted: a bare carriage return would end the row for whoever reads it.
             out = csv.writer(
                 stream, delimiter=";", lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
             )
-            for row in rejected:
+            for row in waiting:
                 if not self._rows:
                     out.writerow(self.HEAD)
                 out.writerow(row)

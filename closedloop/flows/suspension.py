@@ -9,6 +9,7 @@ from closedloop.errors import ImportHalted, Suspended, UntoldWave
 from closedloop.flows.letters import tell_of_recovery, tell_of_suspension
 from closedloop.flows.ports import Ports
 from closedloop.model.error_file import Case, ErrorFile, FileNote, Problem, Resolution
+from closedloop.model.file import FileIdentity
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
 from closedloop.model.wave import Wave, WaveState
@@ -163,10 +164,24 @@ def _left(error: ErrorFile, report: RunReport, ports: Ports) -> tuple[FileNote, 
         return error.files
     done = (FileStatus.LOADED, FileStatus.RESTATED, FileStatus.RELOADED)
     loaded = {file.name for file in report.result.files if file.status in done}
-    left = tuple(file for file in error.files if file.name not in loaded)
+    # A run that died after it had loaded a file reported nothing of it.
+    known = {load.file.name: load.file for load in ports.ledger.files(error.client)}
+    left = tuple(
+        file
+        for file in error.files
+        if file.name not in loaded and not _is_held(file, known.get(file.name))
+    )
     if left and left != error.files:
         ports.errors.put(error.model_copy(update={"files": left}))
     return left
+
+
+def _is_held(refused: FileNote, loaded: FileIdentity | None) -> bool:
+    """Say whether the refused content of a file was loaded after all, or a later one."""
+    if loaded is None:
+        return False
+    is_later = refused.modified is not None and loaded.modified > refused.modified
+    return is_later or loaded.sha256 == refused.sha256
 
 
 def _is_about_files(error: ErrorFile, job: PullJob) -> bool:

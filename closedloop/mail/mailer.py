@@ -66,13 +66,13 @@ class SpooledMailer:
 
     def flush(self) -> None:
         """Try to deliver what is kept, oldest first, for a bounded time."""
-        if not self._spool.waiting():
+        if self._spool.is_empty():
             return
         try:
             # One process delivers at a time; another one's letters are taken along, or wait for the next run.
             with held(self._state.lock("mail"), "mail", "another delivery of letters"):
                 self._spool.tidy()
-                if not self._is_pausing():
+                if self._spool.waiting() and not self._is_pausing():
                     self._deliver()
         except TryLater as error:
             logger.info("%s", error)

@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 MAX_AGE_SECONDS = 14 * 24 * 3600
 MAX_LETTERS = 500
+WRITTEN_SECONDS = 60
+"""So long nobody writes one letter: what is half written after that is of a killed run."""
 
 
 class LetterSpool:
@@ -37,6 +39,10 @@ class LetterSpool:
         """Return what waits, oldest first."""
         return sorted(self._folder.glob("*.eml"))
 
+    def is_empty(self) -> bool:
+        """Say whether there is nothing to deliver and nothing to tidy up."""
+        return not any(self._folder.glob("*.eml*"))
+
     def tidy(self) -> None:
         """Drop what is too old or too much, and what a killed run left half written."""
         waiting = self.waiting()
@@ -48,4 +54,6 @@ class LetterSpool:
                     path.unlink(missing_ok=True)
                     logger.warning("%s: dropped: no mail server took it for too long", path.name)
         for path in self._folder.glob("*.eml.part"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                if now - path.stat().st_mtime > WRITTEN_SECONDS:
+                    path.unlink()

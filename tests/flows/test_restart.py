@@ -258,6 +258,26 @@ def test_a_restart_of_refused_files_fetches_nothing_again(desk: Desk) -> None:
     assert (statuses(report), remote.fetched) == ([FileStatus.LOADED], 1)
 
 
+def test_a_restart_of_refused_files_that_died_leaves_nothing_open(
+    new_desk: Callable[[str], Desk], kill: Callable[..., bool]
+) -> None:
+    looks, was_killed = 0, True
+    while was_killed:
+        looks += 4
+        desk = new_desk(str(looks))
+        desk.put("20261120_unsubscribes.csv", LEFT + left("u1@example.com").replace(b" ", b"T"))
+        desk.pull()
+        desk.edit(
+            "schemas/unsubscribes.toml",
+            'type = "timestamp"',
+            'type = "timestamp", format = "%Y-%m-%dT%H:%M:%S"',
+        )
+        was_killed = kill(desk.restart, looks, before=False)
+        desk.pull("2026-11-24T06:40")
+        desk.restart()
+        assert desk.open_errors() == [], f"killed at {looks}"
+
+
 @pytest.mark.parametrize("seen_by", ["pull", "send"])
 def test_the_platforms_error_file_suspends_the_sends_of_the_client(
     desk: Desk, seen_by: str

@@ -132,10 +132,21 @@ def test_a_damaged_letter_holds_up_no_other(
     office = opened()
     (state.root / "mail").mkdir(parents=True)
     (state.root / "mail" / "0.eml").write_bytes(b"nonsense")
-    (state.root / "mail" / "1.eml.part").write_bytes(b"half of one")
     mailing(office.port).post(letter)
     assert len(office.got) == 1
     assert [path.name for path in (state.root / "mail").iterdir()] == []
+
+
+def test_what_a_killed_run_half_wrote_goes_and_what_is_being_written_stays(
+    mailing: Mailing, state: StateFolder
+) -> None:
+    (state.root / "mail").mkdir(parents=True)
+    for name, age in (("left.eml.part", 3600), ("growing.eml.part", 0)):
+        path = state.root / "mail" / name
+        path.write_bytes(b"half of one")
+        os.utime(path, (time.time() - age, time.time() - age))
+    mailing(1).flush()
+    assert [path.name for path in (state.root / "mail").iterdir()] == ["growing.eml.part"]
 
 
 def test_a_full_disk_fails_nothing(mailing: Mailing, letter: Letter, state: StateFolder) -> None:
