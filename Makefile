@@ -6,7 +6,7 @@ READY   = $(VENV)/.ready
 FIRST  ?= 1
 SEEDS  ?= 1000
 
-.PHONY: demo test lint check fix cover fuzz build bench clean help
+.PHONY: demo test lint check fix cover fuzz sweep build bench clean help
 
 help:
 	@echo "make demo    set up and watch three weeks of newsletters against the embedded platform"
@@ -15,6 +15,7 @@ help:
 	@echo "make fix     let the tools mend what they can"
 	@echo "make cover   tests with branch coverage"
 	@echo "make fuzz    a million odd files through reader, check and load; SEEDS=2 FIRST=17 for a part"
+	@echo "make sweep   kill each flow at each of its acts, and see that nothing is mailed twice or lost"
 	@echo "make build   the wheel"
 	@echo "make bench   measure, beside what a user would pick instead"
 
@@ -50,6 +51,9 @@ cover: $(READY)
 
 fuzz: $(READY)
 	@POLARS_MAX_THREADS=1 FUZZ_FIRST=$(FIRST) FUZZ_SEEDS=$(SEEDS) nice -n 15 $(BIN)/pytest -n 2 tests/core/test_parse_fuzz.py
+
+sweep: $(READY)
+	@$(BIN)/python -m tests.sweep
 
 build: $(READY)
 	@$(BIN)/python -m build

@@ -1,0 +1,123 @@
+"""What a process does to the world outside it, counted as it happens; and its death at one of these acts."""
+
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+LOOKS = {
+    *("remote.listing", "remote.find"),
+    *("ledger.waves", "ledger.files", "ledger.mark", "ledger.last_run"),
+    *("warehouse.rows", "warehouse.loads", "warehouse.mark"),
+    *("warehouse.unresolved", "warehouse.suppressed"),
+}
+"""Calls that change nothing: the whole sweep dies at these too, the fast one does not."""
+
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+FILES = {
+    **dict.fromkeys(("os.rename", "os.link"), "files.rename"),
+    **dict.fromkeys(("os.remove", "os.rmdir"), "files.remove"),
+    "os.mkdir": "files.make",
+    "os.utime": "files.date",
+    "os.truncate": "files.write",
+    "fcntl.flock": "files.lock",
+}
+"""What the interpreter itself reports of each act on a file, whoever of our code asks for it."""
+AUDITED = {"files.open", *FILES.values()}
+"""These are told of before they happen, and not again after: that is the moment before the next act."""
+
+
+class Trap:
+    """Writes each act to a log, and kills the process before or after the one it waits for; 0 waits for none."""
+
+    def __init__(self, root: Path, log: int, at: int, side: str) -> None:
+        self._root = f"{root}/"
+        self._log = log
+        self._at = at
+        self._side = side
+        self._acts = 0
+
+    def before(self, name: str) -> int:
+        """Count an act that is about to happen and return its number."""
+        self._acts += 1
+        os.write(self._log, f"{name}\n".encode())
+        if (self._acts, self._side) == (self._at, "before"):
+            self._die()
+        return self._acts
+
+    def after(self, number: int) -> None:
+        """Say that an act has happened."""
+        if (number, self._side) == (self._at, "after"):
+            self._die()
+
+    def around(self, name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the same act, counted."""
+
+        @wraps(act)
+        def counted(*given: Any, **named: Any) -> Any:
+            number = self.before(name)
+            answer = act(*given, **named)
+            self.after(number)
+            return answer
+
+        return counted
+
+    def audit(self, event: str, given: tuple[Any, ...]) -> None:
+        """Count what the interpreter reports, if it changes a file of the project."""
+        if event == "open":
+            path, _, flags = given
+            if flags & WRITES and self._is_ours(path):
+                self.before("files.open")
+        elif event in FILES and self._changes(event, given):
+            self.before(FILES[event])
+
+    def _changes(self, event: str, given: tuple[Any, ...]) -> bool:
+        # An open file has no path but a descriptor; rmtree's paths are relative to one.
+        if isinstance(given[0], int) or not os.fspath(given[0]).startswith("/"):
+            return True
+        is_there = os.path.lexists(given[0])
+        return self._is_ours(given[0]) and is_there != (event == "os.mkdir")
+
+    def _is_ours(self, path: object) -> bool:
+        return isinstance(path, str | os.PathLike) and os.fspath(path).startswith(self._root)
+
+    def _die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(trap: Trap) -> None:
+    """Lay a trap round every edge of this process: it is there to die, and nothing is taken back."""
+    for kind, edge in edges().items():
+        for name, method in list(vars(edge).items()):
+            if not name.startswith("_") and _is_act(method):
+                setattr(edge, name, trap.around(f"{kind}.{name}", method))
+    os.fsync = trap.around("files.fsync", os.fsync)
+    sys.addaudithook(trap.audit)
+
+
+def edges() -> dict[str, type]:
+    """Return what our program reaches the outside through, besides files."""
+    from closedloop.ledger import Ledger
+    from closedloop.mail.mailer import SpooledMailer
+    from closedloop.mail.smtp import Conversation
+    from closedloop.remote.sftp import SftpRemote
+    from closedloop.warehouse.duckdb import DuckDBWarehouse
+    from closedloop.warehouse.duckdb_loading import DuckDBLoading
+
+    return {
+        "remote": SftpRemote,
+        "ledger": Ledger,
+        "warehouse": DuckDBWarehouse,
+        "loading": DuckDBLoading,
+        "mail": SpooledMailer,
+        "post": Conversation,
+    }
+
+
+def _is_act(method: object) -> bool:
+    """Leave out what does nothing when it is called, but only when it is gone through."""
+    return inspect.isfunction(method) and not inspect.isgeneratorfunction(inspect.unwrap(method))

@@ -1,0 +1,177 @@
+"""The flows that die: what was done before, which command it is, and what cron and people do afterwards."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from closedloop.emulator.misbehaviour import Fault, Misbehaviour
+from tests.sweep.world import World
+
+MORNING = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+"""A Tuesday, an hour into the slot of the send job."""
+CUSTOMERS = [f"kunde{number}@example.com" for number in range(12)]
+TESTERS = ["tester@example.com"]
+SEND, PULL = "send_newsletter", "pull_responses"
+FEW = '["mailing_recipients", "opens", "clicks"]'
+
+SENDING = {"ledger.put_wave", "remote.stage", "remote.publish", "files.fsync", "files.rename"}
+LOADING = {"remote.fetch", "loading.append", "loading.commit", "ledger.put_load", "files.rename"}
+BELOW = {"ledger.write", "ledger.sync"}
+ON_THE_WIRE = BELOW | {"wire.send", "files.rename", "files.sync"}
+INTO_THE_WAREHOUSE = ON_THE_WIRE | {"warehouse.write", "warehouse.sync"}
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One command that dies at `at`, once at each of its acts.
+
+    `must` are acts without which the sweep would have missed what it is for, at the edges and `below` them. `cron`
+    are the jobs that are started afterwards, again and again; where `by_hand`, a person gives the command again too.
+    `tests` is how many waves may reach the test recipients.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    at: datetime
+    prepare: Callable[[World], None]
+    must: set[str]
+    below: set[str]
+    cron: tuple[str, ...] = (SEND,)
+    by_hand: bool = False
+    tests: int = 0
+
+    @property
+    def sends(self) -> bool:
+        """Whether a wave may go out: then it matters who looks first, the import or cron."""
+        return SEND in self.cron
+
+
+def found(world: World) -> None:
+    """Make a project beside the platform, with customers."""
+    _done(world, "init", str(world.shop), "--emulator", str(world.platform.places.root), at=MORNING)
+    world.append(
+        "closedloop.toml",
+        f"""
+[mail]
+url = "{world.post.url}"
+from = "closedloop@example.com"
+to = ["ops@example.com"]
+""",
+    )
+    lines = "".join(f"{address};Frau;Anna;Müller\n" for address in CUSTOMERS)
+    (world.shop / "customers.csv").write_text(f"Email;Anrede;Vorname;Nachname\n{lines}", "utf-8")
+
+
+def _done(world: World, *words: str, at: datetime) -> None:
+    ended = world.do(*words, at=at)
+    assert ended.code == 0, ended.said
+
+
+def _ready(world: World) -> None:
+    """Have a warehouse: the first run of all is swept by `pull`."""
+    _done(world, "run", SEND, "--dry-run", at=MORNING - timedelta(days=1))
+
+
+def _with_products(world: World) -> None:
+    _ready(world)
+    world.append("products.csv", "id;name\n1;Shoes\n2;Hat\n")
+    world.append(
+        "schemas/products.toml",
+        '[table]\nname = "products"\nfile = "{date:%Y%m%d%H%M%S}_products.csv"\nheader = "none"\n'
+        '[columns]\nid = { name = "id", type = "int64" }\nname = { name = "name", type = "string" }\n',
+    )
+    world.append(
+        f"jobs/{SEND}.toml", '\n[product_data]\nschema = "products"\nfile = "products.csv"\n'
+    )
+
+
+def _with_testers(world: World) -> None:
+    _ready(world)
+    lines = "".join(f"{address};;;\n" for address in TESTERS)
+    world.append("testers.csv", f"Email;Anrede;Vorname;Nachname\n{lines}")
+    world.append(f"jobs/{SEND}.toml", '\n[test_recipients]\nfile = "testers.csv"\n')
+
+
+def _sent(world: World) -> None:
+    job = world.shop / "jobs" / f"{PULL}.toml"
+    lines = job.read_text("utf-8").splitlines()
+    kept = [f"schemas = {FEW}" if line.startswith("schemas") else line for line in lines]
+    job.write_text("\n".join(kept), "utf-8")
+    _done(world, "run", SEND, at=MORNING)
+    world.platform.tick(MORNING + timedelta(minutes=10))
+
+
+def _day(world: World, day: int) -> None:
+    world.platform.export(MORNING + timedelta(days=day, hours=-2))
+
+
+def _delivered(world: World) -> None:
+    """Let the platform deliver two days, of which one file is rubbish, restate one, and load the first."""
+    _sent(world)
+    _day(world, 1)
+    _done(world, "run", PULL, at=MORNING + timedelta(days=1))
+    _day(world, 2)
+    rubbish = "mailingId;what\n" + "x;y\n" * 3
+    (world.platform.places.root / "sftp/de/outgoing/20261126_clicks.csv").write_text(rubbish)
+
+
+def _first_delivery(world: World) -> None:
+    _sent(world)
+    _day(world, 1)
+
+
+def _loaded(world: World) -> None:
+    _first_delivery(world)
+    _done(world, "run", PULL, at=MORNING + timedelta(days=1))
+
+
+def _unknown(world: World) -> None:
+    """Lose the answer to the decisive rename while the import takes the file at once."""
+    _ready(world)
+    cut = Fault(request="rename", do="cut", when="after")
+    world.server.misbehave = Misbehaviour(faults=(cut,), import_at_once=True)
+    world.do("run", SEND, at=MORNING - timedelta(minutes=10))
+    world.server.misbehave = None
+    (wave,) = world.waves()
+    assert wave.state == "unknown", wave
+
+
+def _unknown_and_mailed(world: World) -> None:
+    _unknown(world)
+    world.platform.tick(MORNING - timedelta(minutes=5))
+
+
+def _unknown_and_lost(world: World) -> None:
+    _unknown(world)
+    for path in (world.platform.places.root / "taken" / "de").iterdir():
+        path.unlink()
+
+
+def _refused(world: World) -> None:
+    """Let a pull refuse files, under limits that are mended afterwards."""
+    _sent(world)
+    _day(world, 1)
+    job = world.shop / "jobs" / f"{PULL}.toml"
+    text = job.read_text("utf-8")
+    job.write_text(text.replace("0.05", "0.0").replace("= 20", "= 0"), "utf-8")
+    ended = world.do("run", PULL, at=LATER - timedelta(hours=1))
+    assert ended.code == 1, ended.said
+    job.write_text(text, "utf-8")
+
+
+LATER = MORNING + timedelta(days=2)
+
+FLOWS = (
+    Flow("send", ("run", SEND), MORNING, _ready, SENDING, ON_THE_WIRE),
+    Flow("send, products", ("run", SEND), MORNING, _with_products, SENDING, ON_THE_WIRE),
+    Flow("send --test", ("run", SEND, "--test"), MORNING, _with_testers, SENDING, ON_THE_WIRE,
+         by_hand=True, tests=2),
+    Flow("pull", ("run", PULL), LATER, _delivered, LOADING, INTO_THE_WAREHOUSE, (PULL,)),
+    Flow("pull, the first", ("run", PULL), LATER, _first_delivery, LOADING, INTO_THE_WAREHOUSE, (PULL,)),
+    Flow("pull --date", ("run", PULL, "--date", "2026-11-25"), LATER, _loaded, LOADING, INTO_THE_WAREHOUSE, (PULL,), by_hand=True),
+    Flow("restart --assume-sent", ("restart", SEND, "--assume-sent"), MORNING, _unknown_and_mailed,
+         {"ledger.put_wave", "files.rename"}, BELOW, by_hand=True),
+    Flow("restart --resend", ("restart", SEND, "--resend"), MORNING, _unknown_and_lost,
+         SENDING - {"files.fsync"}, BELOW, by_hand=True),
+    Flow("restart, files", ("restart", PULL), LATER, _refused, LOADING - {"remote.fetch"}, INTO_THE_WAREHOUSE, (PULL,), by_hand=True),
+)  # fmt: skip
