@@ -22,7 +22,7 @@ from closedloop.state import QuarantineFile, speaking
 from closedloop.warehouse.base import Loading
 
 USUAL_FILES = 5
-LOOKED_AT = 2000
+LOOKED_AT = 1000
 """So many rows at the beginning of a file, and of so many earlier ones, show whether its columns changed places."""
 
 

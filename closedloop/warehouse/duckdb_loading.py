@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,8 +15,6 @@ from closedloop.warehouse.session import Opening, owner_only, speaking
 from closedloop.warehouse.tables import column_list, delivered, quoted, raw_name
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import duckdb
 
 FLUSH_ROWS = 250_000
@@ -98,48 +97,53 @@ class DuckDBLoading:
         """Return the first rows of the latest other files of this client and schema."""
         table, columns = quoted(raw_name(self._schema.name)), column_list(self._schema)
         with self._speaking():
-            found = self._connection.execute(
-                "SELECT load_id FROM loads WHERE client = ? AND schema_name = ? AND loaded > 0 AND load_id <> ? "
-                "ORDER BY day DESC, file DESC LIMIT ?",
-                [self._file.client, self._schema.name, self._load_id, files],
-            )
             return [
                 pl.DataFrame(
                     self._connection.sql(
                         f"SELECT {columns} FROM {table} WHERE load_id = {load_id} LIMIT {rows}"
                     )
                 )
-                for (load_id,) in found.fetchall()
+                for load_id in self._others()[:files]
             ]
 
     def overlap(self) -> int:
-        """Return how many of the rows appended so far, if they are events, other files of this client hold as well.
-
-        Only rows within the time of these can be the same; so a delivery that follows on the last costs nothing.
-        """
+        """Return how many of the rows appended so far, if they are events, other files of this client hold as well."""
         self._flush()
-        if self._schema.key:
+        times = [c.name for c in self._schema.columns.values() if c.type == "timestamp"]
+        if self._schema.key or not times:
             return 0
-        same = ", ".join(map(quoted, delivered(self._schema)))
-        times = [c.name for c in self._schema.columns.values() if c.type == "timestamp"][:1]
-        within = "".join(
-            f" AND {quoted(name)} BETWEEN (SELECT min({quoted(name)}) FROM mine) AND (SELECT max({quoted(name)}) FROM mine)"
-            for name in times
-        )
-        table = quoted(raw_name(self._schema.name))
+        table, time = quoted(raw_name(self._schema.name)), quoted(times[0])
+        mine, same = f"load_id = {self._load_id}", ", ".join(map(quoted, delivered(self._schema)))
         with self._speaking():
+            others = self._others()
+            if not others:
+                return 0
+            theirs = f"load_id IN ({', '.join(map(str, others))})"
+            # Only rows of one time can be the same: a delivery that follows on the last is not compared.
+            within = f"{time} BETWEEN ? AND ?"
+            ends = f"SELECT min({time}), max({time}) FROM {table} WHERE"
+            span = self._connection.execute(f"{ends} {mine}").fetchall()[0]
+            span = self._connection.execute(f"{ends} {theirs} AND {within}", [*span]).fetchall()[0]
+            if span == (None, None):
+                return 0
             found = self._connection.execute(
-                f"WITH mine AS (SELECT * FROM {table} WHERE load_id = $mine), "
-                f"others AS (SELECT hash({same}) AS h FROM {table} WHERE load_id IN (SELECT load_id FROM loads "
-                f"WHERE client = $client AND schema_name = $schema AND load_id <> $mine){within}) "
-                f"SELECT count(*) FROM mine WHERE hash({same}) IN (SELECT h FROM others)",
-                {"mine": self._load_id, "client": self._file.client, "schema": self._schema.name},
+                f"SELECT count(*) FROM {table} WHERE {mine} AND {within} AND hash({same}) IN "
+                f"(SELECT hash({same}) FROM {table} WHERE {theirs} AND {within})",
+                [*span, *span],
             )
-            (rows,) = found.fetchall()[0]
-        return int(rows)
+            return int(found.fetchall()[0][0])
+
+    def _others(self) -> list[int]:
+        """Return the loads of other files of this client and schema, the latest first."""
+        found = self._connection.execute(
+            "SELECT load_id FROM loads WHERE client = ? AND schema_name = ? AND loaded > 0 AND load_id <> ? "
+            "ORDER BY day DESC, file DESC",
+            [self._file.client, self._schema.name, self._load_id],
+        )
+        return [load_id for (load_id,) in found.fetchall()]
 
     def commit(
-        self, counts: Counts, rejects: Sequence[tuple[str, str, int]], loaded_at: "datetime"
+        self, counts: Counts, rejects: Sequence[tuple[str, str, int]], loaded_at: datetime
     ) -> None:
         """Make the rows and their ledger row visible together."""
         self._flush()
@@ -152,7 +156,7 @@ class DuckDBLoading:
             self._connection.execute("COMMIT")
         self._committed = True
 
-    def _write_load(self, counts: Counts, loaded_at: "datetime") -> None:
+    def _write_load(self, counts: Counts, loaded_at: datetime) -> None:
         row = load_row(self._load_id, self._file, counts, loaded_at)
         self._connection.execute(f"INSERT INTO loads VALUES ({', '.join('?' * len(row))})", row)
 
