@@ -1,5 +1,6 @@
 """The flows that die: what was done before, which command it is, and what cron and people do afterwards."""
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ MORNING = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 CUSTOMERS = [f"kunde{number}@example.com" for number in range(12)]
 TESTERS = ["tester@example.com"]
 SEND, PULL = "send_newsletter", "pull_responses"
+CLICKS = "20261125_clicks.csv"
 FEW = '["mailing_recipients", "opens", "clicks"]'
 
 SENDING = {"ledger.put_wave", "remote.stage", "remote.publish", "files.fsync", "files.rename"}
@@ -159,6 +161,22 @@ def _refused(world: World) -> None:
     job.write_text(text, "utf-8")
 
 
+def _corrected(world: World) -> None:
+    """Correct each rejected row of a loaded file: it becomes a repetition of one that was right."""
+    _loaded(world)
+    (rejected,) = (world.state / "quarantine" / "de").glob(f"{CLICKS}.*")
+    with rejected.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream, delimiter=";"))
+    broken = {row[-1] for row in rows}
+    delivered = (world.platform.places.root / "sftp/de/outgoing" / CLICKS).read_bytes()
+    lines = [line.decode("utf-8", "replace") for line in delivered.splitlines()]
+    right = next(line for line in lines[1:] if line not in broken)
+    with (world.shop / "corrected.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, delimiter=";").writerows(
+            [rows[0], *([*row[:-1], right] for row in rows[1:])]
+        )
+
+
 LATER = MORNING + timedelta(days=2)
 
 FLOWS = (
@@ -174,4 +192,8 @@ FLOWS = (
     Flow("restart --resend", ("restart", SEND, "--resend"), MORNING, _unknown_and_lost,
          SENDING - {"files.fsync"}, BELOW, by_hand=True),
     Flow("restart, files", ("restart", PULL), LATER, _refused, LOADING - {"remote.fetch"}, INTO_THE_WAREHOUSE, (PULL,), by_hand=True),
+    Flow("quarantine replay", ("quarantine", "replay", CLICKS, "--from", "corrected.csv"), LATER, _corrected,
+         {"warehouse.close", "ledger.put_load", "files.rename"}, INTO_THE_WAREHOUSE - {"wire.send"}, (PULL,), by_hand=True),
+    Flow("forget", ("forget", CUSTOMERS[3], CUSTOMERS[5]), LATER, _loaded,
+         {"warehouse.forget", "ledger.scrub", "files.rename"}, INTO_THE_WAREHOUSE - {"wire.send"}, (PULL,), by_hand=True),
 )  # fmt: skip

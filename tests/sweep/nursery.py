@@ -14,24 +14,12 @@ from typing import Any
 from tests.sweep.edges import Trap, arm, edges
 
 LONGEST_SECONDS = 60
-IMPORTED = (
-    *(
-        "duckdb",
-        "tenacity",
-        "zstandard",
-        "closedloop.commands.operate",
-        "closedloop.commands.resume",
-    ),
-    *("closedloop.console", "closedloop.edges", "closedloop.flows.runner", "closedloop.project"),
-    *(
-        "closedloop.mail.mailer",
-        "closedloop.mail.message",
-        "closedloop.mail.smtp",
-        "css_inline",
-        "jinja2",
-    ),
-    *("closedloop.flows.restart", "closedloop.remote.sftp", "closedloop.warehouse.duckdb"),
-)
+IMPORTED = """
+css_inline duckdb jinja2 tenacity zstandard
+closedloop.commands.forget closedloop.commands.operate closedloop.commands.quarantine closedloop.commands.resume
+closedloop.console closedloop.edges closedloop.flows.forget closedloop.flows.replay closedloop.flows.restart
+closedloop.mail.mailer closedloop.mail.message closedloop.mail.smtp closedloop.remote.sftp closedloop.warehouse.duckdb
+"""
 
 
 def main() -> None:
@@ -48,7 +36,7 @@ def main() -> None:
 
 
 def _warm_up() -> None:
-    for name in IMPORTED:
+    for name in IMPORTED.split():
         import_module(name)
 
 
@@ -66,6 +54,8 @@ def _live(order: dict[str, Any]) -> None:
     said = os.open(order["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for stream in (1, 2):
         os.dup2(said, stream)
+    if Path(order["root"]).exists():
+        os.chdir(order["root"])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     _arm(order, log)

@@ -22,17 +22,12 @@ def sweep(*words: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("flow", ["send", "pull"])
 def test_a_process_may_be_killed_anywhere(flow: str) -> None:
-    done = sweep(flow, "--most", "10")
+    done = sweep(flow, "--most", "8")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_sweep_sees_a_program_that_forgets_its_waves() -> None:
+def test_the_sweep_sees_what_a_broken_program_breaks_and_what_it_missed_itself() -> None:
     done = sweep("send", "--weapon", "edges", "--most", "1", "--idle", "ledger.put_wave")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "of which the ledger knows nothing" in done.stdout
-
-
-def test_a_sweep_that_misses_what_it_is_for_fails() -> None:
-    done = sweep("send", "--weapon", "edges", "--most", "1", "--idle", "remote.publish")
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "never seen: remote.publish" in done.stdout
+    assert "never seen: ledger.put_wave" in done.stdout
