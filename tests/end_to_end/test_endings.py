@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +38,12 @@ class Shop(Protocol):
     def report(self, job: str, at: str, *options: str) -> dict[str, Any]: ...
     def customers(self, addresses: list[str]) -> None: ...
     def edit(self, name: str, old: str, new: str) -> None: ...
+
+
+class OtherServer(Protocol):
+    password_tries: list[str]
+
+    def client(self) -> Client: ...
 
 
 class Wire(Protocol):
@@ -178,3 +185,23 @@ def test_what_was_fetched_while_somebody_took_the_warehouse_is_not_fetched_again
     analyst.communicate("")
     (file,) = made.report("pull_responses", "2026-11-20T13:10Z")["result"]["files"]
     assert (file["status"], file["counts"]["loaded"]) == ("loaded", 70_000)
+
+
+def test_a_refused_log_in_is_tried_once_by_a_run_and_by_none_after_it(
+    made: Shop, other_server: OtherServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "guess")
+    settings = made.root / "closedloop.toml"
+    client = other_server.client()
+    text = re.sub(r"(?m)^key +=.*$", 'password_env = "SHOP_PASSWORD"', settings.read_text())
+    text = re.sub(r"(?m)^port +=.*$", f"port = {client.port}", text)
+    settings.write_text(
+        re.sub(r"(?m)^host_keys +=.*$", f'host_keys = ["{client.host_keys[0]}"]', text)
+    )
+    other_server.password_tries.clear()
+    first = made.do("run", "pull_responses")
+    assert first.returncode == 69
+    assert "it is not tried again" in first.stderr
+    for job in ("pull_responses", "send_newsletter"):
+        assert made.do("run", job).returncode == 75
+    assert len(other_server.password_tries) == 1

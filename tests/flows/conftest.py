@@ -91,13 +91,20 @@ class Desk:
         self.remote = MemoryRemote()
 
     def run(
-        self, job: str, at: str, *, fuse: Fuse | None = None, remote: Any = None, **wish: Any
+        self,
+        job: str,
+        at: str,
+        *,
+        fuse: Fuse | None = None,
+        remote: Any = None,
+        watch: Any = None,
+        **wish: Any,
     ) -> RunReport:
         """Carry out a job at a UTC time, as the command does."""
         project, now = load_project(self.root), moment(at)
         chosen = project.job(job)
         with self._ports() as plain:
-            given = self._edges(plain, remote, fuse)
+            given = self._edges(replace(plain, watch=watch or plain.watch), remote, fuse)
             return carry_out(chosen, project, given, Wish(**wish), lambda: now)
 
     def pull(self, at: str = "2026-11-20T12:00", **given: Any) -> RunReport:
