@@ -6,7 +6,7 @@ from typing import TypeVar
 from closedloop.core.tongue import Tongue
 from closedloop.model.run import RunReport
 
-SHOWN = 24
+SHOWN = 16
 """So many rows has a table at most: a mail client cuts off what is longer than 100 kB."""
 
 Row = TypeVar("Row")

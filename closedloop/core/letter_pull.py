@@ -1,6 +1,6 @@
 """The letter about a pull: what was expected, came, was loaded, was rejected, is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from closedloop.core.letter_frame import SHOWN, footer, shortened, subject
@@ -121,7 +121,7 @@ def _sections(
         _rejects(result, tongue),
         seen_waves(result, tongue),
         _mailings(result, tongue),
-        Section(tongue.say("Notes"), sentences=tuple(_notes(report, result, tongue))),
+        Section(tongue.say("Notes"), _listed(_notes(report, result, tongue), tongue)),
     ]
     for section in candidates:
         if section.sentences or section.steps or (section.table and section.table.rows):
@@ -145,7 +145,7 @@ def _to_do(report: RunReport, result: PullResult, job: PullJob, tongue: Tongue) 
     ]
     sentences += wave_troubles(report, result, tongue)
     steps = tuple(_steps(result, job, tongue))
-    return Section(tongue.say("What to do"), tuple(sentences[:SHOWN]), steps=steps)
+    return Section(tongue.say("What to do"), _listed(sentences, tongue), steps=steps)
 
 
 def _steps(result: PullResult, job: PullJob, tongue: Tongue) -> Iterator[Step]:
@@ -164,6 +164,11 @@ def _steps(result: PullResult, job: PullJob, tongue: Tongue) -> Iterator[Step]:
         yield Step(when, "closedloop status")
     elif not (refused or result.held or result.halts or result.unseen):
         yield Step(tongue.say("All jobs at a glance:"), "closedloop status")
+
+
+def _listed(sentences: Iterable[str], tongue: Tongue) -> tuple[str, ...]:
+    shown, more = shortened([*sentences], tongue)
+    return (*shown, *more)
 
 
 def _detail(file: FileOutcome) -> str:
@@ -192,7 +197,7 @@ def _unusual(result: PullResult, past: Past, tongue: Tongue) -> Section:
         )
         for mailing, usual in bouncing(result)
     ]
-    return Section(tongue.say("Not as usual"), sentences=tuple(sentences[:SHOWN]))
+    return Section(tongue.say("Not as usual"), sentences=_listed(sentences, tongue))
 
 
 def _deliveries(result: PullResult, job: PullJob, past: Past, tongue: Tongue) -> Section:

@@ -277,10 +277,10 @@ def test_nobody_to_mail_is_told_once() -> None:
     assert letter_for(nobody, SEND, Past(last=as_json(nobody)), ENGLISH) is None
 
 
-@pytest.mark.parametrize("files", [400, 24])
+@pytest.mark.parametrize("files", [400, 16])
 def test_a_long_list_ends_with_how_many_more(files: int) -> None:
     many = tuple(replace(REFUSED, day=DAY - timedelta(days=n)) for n in range(files))
-    assert (f"and {files - 24} more" in said(pulled(PullResult(many)))) == (files > 24)
+    assert (f"and {files - 16} more" in said(pulled(PullResult(many)))) == (files > 16)
 
 
 def failed(case: Case) -> ErrorFile:

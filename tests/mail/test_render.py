@@ -1,12 +1,30 @@
 """A letter's two pictures say the same, need nothing from elsewhere, and show no address."""
 
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from closedloop.core.letter import letter_for
+from closedloop.core.past import Past
+from closedloop.core.tongue import Tongue
 from closedloop.mail.render import as_html, as_text
+from closedloop.model.file import Counts
+from closedloop.model.job import RESPONSE_SCHEMAS, PullJob
 from closedloop.model.letter import Cell, Letter, Section, Table
+from closedloop.model.run import (
+    FileOutcome,
+    FileStatus,
+    MailingFigures,
+    MissingFile,
+    PullResult,
+    RunReport,
+)
+from closedloop.model.wave import Wave, WaveState
+
+NOW = datetime(2026, 11, 30, 5, tzinfo=UTC)
 
 
 class Page(HTMLParser):
@@ -81,3 +99,34 @@ def test_no_address_and_no_markup_gets_through(letter: Letter) -> None:
     assert "<b>" not in html
     assert "&lt;b&gt;" in html
     assert "*** said <b>'no & never'</b>" in text
+
+
+def test_the_longest_pull_stays_below_what_a_mail_client_cuts_off() -> None:
+    days = [date(2026, 11, 1) + timedelta(days=n) for n in range(30)]
+    wave = Wave(
+        client="de", wave_id=20261101060000, job="send", source_mailing=1, file="x" * 40, slot=None,
+        test=False, state=WaveState.CONFIRMED, selected=9, written=9, dropped={}, size=1, sha256="",
+        built_at=NOW, mailings=2, seen=9, mailing_id=1,
+    )  # fmt: skip
+    result = PullResult(
+        files=tuple(
+            FileOutcome(
+                f"{day:%Y%m%d}_{schema}.csv", schema, day, FileStatus.REFUSED, Counts(900, 99),
+                (("link_id", "not a whole number", 9), ("recipient", "longer than 255 characters", 90)),
+                ("browser: 3 values outside the list",), "more than the job's limit of 5% " * 3,
+            )
+            for day in days
+            for schema in RESPONSE_SCHEMAS
+        ),
+        missing=tuple(MissingFile(schema, day, 3) for day in days for schema in RESPONSE_SCHEMAS),
+        mailings=(MailingFigures(44018617811, NOW, 48210, 3),) * 40,
+        held=("x" * 40,) * 40,
+        waves=(wave,) * 40,
+    )  # fmt: skip
+    report = RunReport(
+        "run-1", "home", "de", NOW, NOW, result, ("a note of some length " * 4,) * 90
+    )
+    job = PullJob(name="home", kind="pull", client="de")
+    letter = letter_for(report, job, Past(), Tongue("de", ZoneInfo("Europe/Berlin")))
+    assert letter
+    assert 50_000 < len(as_html(letter).encode()) < 100_000
