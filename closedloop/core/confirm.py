@@ -24,6 +24,11 @@ def watched(waves: Iterable[Wave], now: datetime) -> list[Wave]:
     return [wave for wave in waves if wave.state in known and now - _known_since(wave) < WATCHED]
 
 
+def proves(sighting: Sighting, wave: Wave) -> bool:
+    """Say whether a sighting tells that a wave was mailed: of an unknown outcome a guess by time and count is not enough."""
+    return wave.state is not WaveState.UNKNOWN or sighting.matched_by == "WELLE_ID"
+
+
 def sighted(wave: Wave, sighting: Sighting, now: datetime) -> Wave:
     """Return a wave as it stands once the response data shows it."""
     return replace(

@@ -31,7 +31,7 @@ def confirm(client: str, ports: Ports, now: datetime) -> list[Wave]:
     after = {
         number: core.sighted(open_ones[number], found[number], now)
         for number in open_ones
-        if number in found
+        if number in found and core.proves(found[number], open_ones[number])
     }
     for number, wave in after.items():
         if wave != open_ones[number]:

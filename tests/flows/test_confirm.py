@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import pytest
 
 from closedloop.core.report import seen_waves, troubles
-from closedloop.errors import LogInRefused, OutcomeUnknown, RemoteError
+from closedloop.errors import LogInRefused, OutcomeUnknown, RemoteError, Suspended
+from closedloop.model.error_file import ErrorFile
 from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.model.wave import Wave, WaveState
 from closedloop.remote.memory import MemoryRemote
@@ -33,6 +34,10 @@ class Desk(Protocol):
     def waves(self) -> list[Wave]: ...
 
     def rows(self, sql: str) -> list[dict[str, Any]]: ...
+
+    def open_errors(self) -> list[ErrorFile]: ...
+
+    def left(self, folder: str) -> list[str]: ...
 
 
 def delivered(desk: Desk, day: str, people: int = 3, mailing: int = 7, *, wave: int = 0) -> None:
@@ -74,6 +79,12 @@ def with_logs(desk: Desk, text: str = "", modified: str = "2026-11-24T06:10") ->
     desk.remote.put("/logs/20261124_import.log", text.encode(), at)
 
 
+def with_wave_ids(desk: Desk) -> None:
+    column = 'WELLE_ID = { name = "wave_id", type = "int64", nullable = true, optional = true }\n'
+    path = desk.root / "schemas" / "mailing_recipients.toml"
+    path.write_text(path.read_text() + column)
+
+
 def test_a_wave_is_confirmed_when_the_response_data_shows_it(desk: Desk) -> None:
     desk.send()
     delivered(desk, "20261125", people=2)
@@ -106,9 +117,7 @@ def test_more_that_is_seen_later_is_written_down_and_not_told(desk: Desk) -> Non
 
 
 def test_a_wave_that_two_mailings_carry_is_a_trouble_once(desk: Desk) -> None:
-    column = 'WELLE_ID = { name = "wave_id", type = "int64", nullable = true, optional = true }\n'
-    path = desk.root / "schemas" / "mailing_recipients.toml"
-    path.write_text(path.read_text() + column)
+    with_wave_ids(desk)
     desk.send()
     delivered(desk, "20261125", wave=20261124070000)
     first = desk.pull("2026-11-25T05:00")
@@ -239,3 +248,33 @@ def test_an_unknown_wave_that_the_log_names_is_known_to_be_mailed(desk: Desk) ->
     (wave,) = desk.waves()
     assert (wave.state, wave.published_at) == (WaveState.CONFIRMED, wave.built_at)
     assert sent(desk.send("2026-11-24T06:30")).outcome == "already sent"
+
+
+class Losing(MemoryRemote):
+    """A server whose import takes the file the moment it is renamed, and whose answer is lost."""
+
+    def publish(self, staged: str, path: str) -> None:
+        super().publish(staged, path)
+        self.remove(path)
+        raise OutcomeUnknown(f"{path}: the connection broke before the answer came")
+
+
+@pytest.mark.parametrize("evidence", ["WELLE_ID", "import log"])
+def test_a_wave_of_unknown_outcome_is_settled_by_what_proves_it(desk: Desk, evidence: str) -> None:
+    with_wave_ids(desk)
+    desk.remote = Losing()
+    desk.send()
+    with pytest.raises(Suspended):
+        desk.send("2026-11-24T06:10")
+    delivered(desk, "20261125", mailing=8)
+    desk.pull("2026-11-25T05:00")
+    assert desk.waves()[0].state is WaveState.UNKNOWN, "a guess by time and count proves nothing"
+    if evidence == "WELLE_ID":
+        delivered(desk, "20261126", wave=20261124070000)
+    else:
+        with_logs(desk, f"06:10 {UPLOAD} imported")
+    desk.pull("2026-11-26T05:00")
+    (wave,) = desk.waves()
+    assert (wave.state, wave.confirmed_by) == (WaveState.CONFIRMED, evidence)
+    assert (desk.open_errors(), desk.send("2026-11-26T06:00").exit_code) == ([], 0)
+    assert desk.left("outbox") == []
