@@ -65,6 +65,7 @@ def run(
     from closedloop.core.report import repeats, troubles
     from closedloop.edges import working
     from closedloop.flows.runner import Wish, carry_out
+    from closedloop.state import StateFolder
 
     project = setting.project()
     chosen = project.job(job)
@@ -72,6 +73,7 @@ def run(
     _refuse_what_does_not_fit(wish, chosen, retry=retry)
     if retry and not _is_left_undone(setting, project, chosen):
         return 0
+    StateFolder(project.state).refuse_if_gone()
     with (
         _hushed(project, job, is_retry=retry),
         _tried(setting, project, chosen, wish),
