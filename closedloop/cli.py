@@ -168,6 +168,7 @@ ORDER = (
     "check",
     "run",
     "status",
+    "dashboard",
     "restart",
     "quarantine",
     "schedule",
@@ -182,6 +183,7 @@ for _name, _module in {
     "run": "operate",
     "status": "operate",
     "restart": "resume",
+    "dashboard": "dashboard",
     "forget": "forget",
     "quarantine": "quarantine",
 }.items():

@@ -101,7 +101,9 @@ def mailer(project: Project) -> Mailer:
     return SpooledMailer(settings, project.root, StateFolder(project.state), os.environ)
 
 
-def warehouse(project: Project, stopping: Stopping = NEVER) -> Warehouse:
+def warehouse(
+    project: Project, stopping: Stopping = NEVER, *, read_only: bool = False
+) -> Warehouse:
     """Return the project's warehouse, not yet opened."""
     from closedloop.warehouse.duckdb import DuckDBWarehouse
 
@@ -113,5 +115,9 @@ def warehouse(project: Project, stopping: Stopping = NEVER) -> Warehouse:
         )
     path = database_path(settings.url, project.root)
     return DuckDBWarehouse(
-        path, settings.lock_wait_seconds, project.settings.suppression, stopping=stopping
+        path,
+        settings.lock_wait_seconds,
+        project.settings.suppression,
+        read_only=read_only,
+        stopping=stopping,
     )

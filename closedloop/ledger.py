@@ -189,6 +189,15 @@ class Ledger:
         rows = self._rows("select * from runs where job = ? order by rowid desc limit 1", job)
         return _run(rows[0]) if rows else None
 
+    def runs_since(self, moment: datetime) -> list[Run]:
+        """Return the runs that began since a moment, the latest first, without their reports."""
+        rows = self._rows(
+            "select run_id, job, client, started, finished, exit_code, '' as report from runs where started >= ? "
+            "order by started desc",
+            _text(moment),
+        )
+        return [_run(row) for row in rows]
+
     def scrub(self, hidden: Callable[[str], str], *, dry_run: bool) -> int:
         """Put every run's report through `hidden`; return how many were changed. No free page keeps the old ones."""
         changed = [

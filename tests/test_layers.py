@@ -41,6 +41,7 @@ MAY_IMPORT = {
         "copies",
         "forgotten",
     },
+    "dashboard": {"core", "model", "errors", "warehouse", "ledger", "state", "errorfiles"},
     "emulator": {"errors"},
 }
 
@@ -53,7 +54,7 @@ ONLY_IN = {
     "sqlite3": {"ledger", "emulator"},
     "polars": {"core", "warehouse", "flows", "selection", "spool"},
     "rich": {"console"},
-    "jinja2": {"mail"},
+    "jinja2": {"mail", "dashboard"},
     "css_inline": {"mail"},
 }
 

@@ -60,6 +60,7 @@ def run(
     closedloop run pull_responses                      what cron does
     closedloop run pull_responses --date 2026-11-20    a day again, by hand
     """
+    from closedloop.commands.dashboard import refreshing
     from closedloop.console import show_report
     from closedloop.core.report import as_json as to_json
     from closedloop.core.report import repeats, troubles
@@ -77,6 +78,7 @@ def run(
     with (
         _hushed(project, job, is_retry=retry),
         _tried(setting, project, chosen, wish),
+        refreshing(setting, project, chosen),
         working(project, chosen, shown=sys.stderr.isatty() and not as_json) as given,
     ):
         last = given.ledger.last_run(job)

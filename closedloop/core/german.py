@@ -7,6 +7,7 @@ NOUNS = {
     "day": ("Tag", "Tage"),
     "hour": ("Stunde", "Stunden"),
     "minute": ("Minute", "Minuten"),
+    "open error": ("offener Fehler", "offene Fehler"),
 }
 
 WORDS = {

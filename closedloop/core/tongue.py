@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from closedloop.core.german import NOUNS, PATTERNS, WORDS
+from closedloop.core.german_page import PAGE_WORDS
 from closedloop.model.letter import Language
 
 ONE = 1
+CATALOGUE = PAGE_WORDS | WORDS
 TO_GERMAN_DIGITS = str.maketrans(",.", ".,")
 
 
@@ -21,7 +23,7 @@ class Tongue:
 
     def say(self, text: str, **values: object) -> str:
         """Return a text with its `{values}`; whole numbers among them are written as usual."""
-        known = WORDS.get(text, text) if self.language == "de" else text
+        known = CATALOGUE.get(text, text) if self.language == "de" else text
         return known.format(**{key: self._shown(value) for key, value in values.items()})
 
     def count(self, amount: int, noun: str) -> str:
@@ -35,8 +37,8 @@ class Tongue:
         """Return a term of the program's own (a rule, a reason, a status), also where a value is a part of it."""
         if self.language == "en":
             return text
-        if text in WORDS:
-            return WORDS[text]
+        if text in CATALOGUE:
+            return CATALOGUE[text]
         for pattern, german in PATTERNS.items():
             if found := re.fullmatch(pattern, text):
                 return german.format(*found.groups())

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from closedloop.model.letter import Language
 from closedloop.model.mail import Mail
 from closedloop.model.strict import Strict
 
@@ -96,6 +97,13 @@ class Suppression(Strict):
     blocklist: str | None = None
 
 
+class DashboardSettings(Strict):
+    """The page that every pull writes: where, relative to the project, and in which language (the mail's, or English)."""
+
+    file: str = Field(default="var/dashboard.html", min_length=1)
+    language: Language | None = None
+
+
 class Settings(Strict):
     """All of closedloop.toml."""
 
@@ -104,3 +112,10 @@ class Settings(Strict):
     warehouse: WarehouseSettings = WarehouseSettings()
     suppression: Suppression = Suppression()
     mail: Mail | None = None
+    dashboard: DashboardSettings | None = None
+
+    @property
+    def page_language(self) -> Language:
+        """The language of the page."""
+        own = self.dashboard.language if self.dashboard else None
+        return own or (self.mail.language if self.mail else "en")

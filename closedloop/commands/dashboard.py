@@ -1,0 +1,100 @@
+"""The page for those who look at newsletters: closedloop dashboard, and what a pull does of it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from closedloop.cli import Setting
+from closedloop.errors import ClosedLoopError, TryLater
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from closedloop.model.job import PullJob, SendJob
+    from closedloop.project import Project
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def dashboard(setting: Setting, file: Path | None) -> None:
+    """Write one HTML page about mailings, reactions and deliveries.
+
+    It holds no addresses and needs no network: open it in a browser, mail it, print it. FILE is [dashboard] file of closedloop.toml
+    unless given, var/dashboard.html by default. With a section [dashboard] every pull writes it anew.
+
+    \b
+    closedloop dashboard
+    closedloop dashboard /srv/www/newsletter.html
+    """
+    project = setting.project()
+    path = file.absolute() if file else _usual_path(project)
+    size = _write(project, path, setting.now())
+    click.echo(f"{path}: {size / 1000:,.0f} kB; open it in a browser")
+
+
+@contextmanager
+def refreshing(setting: Setting, project: "Project", job: "SendJob | PullJob") -> Iterator[None]:
+    """Write the page after a pull, went it well or not; not where it had to wait, or was told to end."""
+    is_over = True
+    try:
+        yield
+    except BaseException as error:
+        is_over = isinstance(error, ClosedLoopError) and not isinstance(error, TryLater)
+        raise
+    finally:
+        if is_over and job.kind == "pull" and project.settings.dashboard:
+            _refresh(project, setting.now())
+
+
+def _refresh(project: "Project", now: "datetime") -> None:
+    """Write the page anew if there is something new; no trouble with it fails the run."""
+    from closedloop.dashboard.write import is_fresh
+    from closedloop.state import StateFolder
+
+    path, state = _usual_path(project), StateFolder(project.state)
+    made_of = [_warehouse_path(project), project.state / "errors", project.root / "closedloop.toml"]
+    if is_fresh(path, made_of, state.ledger):
+        return
+    try:
+        _write(project, path, now)
+    except (ClosedLoopError, OSError) as error:
+        logger.warning("the page could not be written: %s", error)
+
+
+def _write(project: "Project", path: Path, now: "datetime") -> int:
+    from closedloop.dashboard.gather import Sources, gather
+    from closedloop.dashboard.write import write_page
+    from closedloop.edges import warehouse
+    from closedloop.errorfiles import ErrorFiles
+    from closedloop.ledger import Ledger
+    from closedloop.state import StateFolder
+
+    state, settings = StateFolder(project.state), project.settings
+    with ExitStack() as opened:
+        sources = Sources(
+            settings.clients,
+            project.jobs,
+            opened.enter_context(warehouse(project, read_only=True)),
+            opened.enter_context(Ledger(state.ledger)),
+            ErrorFiles(state),
+        )
+        page = gather(sources, settings.page_language, now)
+    return write_page(page, path)
+
+
+def _usual_path(project: "Project") -> Path:
+    configured = project.settings.dashboard
+    return project.root / (configured.file if configured else "var/dashboard.html")
+
+
+def _warehouse_path(project: "Project") -> Path:
+    from closedloop.selection import database_path
+
+    return database_path(project.settings.warehouse.url, project.root)
