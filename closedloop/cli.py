@@ -170,6 +170,7 @@ ORDER = (
     "status",
     "dashboard",
     "restart",
+    "resend",
     "quarantine",
     "schedule",
     "forget",
@@ -184,6 +185,7 @@ for _name, _module in {
     "status": "operate",
     "restart": "resume",
     "dashboard": "dashboard",
+    "resend": "resend",
     "forget": "forget",
     "quarantine": "quarantine",
 }.items():

@@ -116,7 +116,7 @@ def _show_waves(console: Any, report: RunReport) -> None:
 
 def _show_send(console: Any, result: SendResult) -> None:
     wave = result.wave
-    if wave is None or result.outcome == "already sent":
+    if wave is None or result.outcome in ("already sent", "nobody bounced"):
         return
     rows = [
         ("selected", f"{wave.selected:,}"),

@@ -125,3 +125,17 @@ def test_a_retry_stands_alone(desk: Desk, option: str) -> None:
 
 def test_a_pull_has_no_retry(desk: Desk) -> None:
     assert desk.closedloop("-p", desk.root, "run", "pull_responses", "--retry").code == 2
+
+
+def test_a_wave_is_sent_once_more_by_its_number_and_only_where_it_is_known(desk: Desk) -> None:
+    def resend(*words: str) -> Ended:
+        return desk.closedloop("-p", desk.root, "--now", SLOT, "resend", *words)
+
+    without = resend("20261124060000")
+    assert (without.code, "--soft-bounces" in without.err) == (2, True)
+    unknown = resend("20261124060000", "--soft-bounces")
+    assert (unknown.code, "none has gone out yet" in unknown.err) == (2, True)
+    desk.run(SLOT)
+    unseen = resend("20261124060000", "--soft-bounces")
+    assert (unseen.code, "pull first" in unseen.err) == (2, True)
+    assert len(desk.uploads()) == 1

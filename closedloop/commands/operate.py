@@ -124,9 +124,10 @@ def _tried(
     if job.kind == "pull" or wish.dry_run or wish.test:
         yield
         return
-    zone = project.client(job.client).zone
+    state, zone = StateFolder(project.state), project.client(job.client).zone
+    state.refuse_if_gone()
     with (
-        Ledger(StateFolder(project.state).ledger) as ledger,
+        Ledger(state.ledger) as ledger,
         tried(job, zone, ledger, setting.now()),
     ):
         yield

@@ -74,9 +74,10 @@ def bouncing(result: PullResult) -> list[tuple[MailingFigures, float]]:
 
 
 def earlier_waves(wave: Wave, waves: Sequence[Wave]) -> list[Wave]:
-    """Return the job's waves that went out before this one, the latest first."""
+    """Return the job's waves that went out before this one, the latest first; a resend has none to be compared with."""
     out = (WaveState.PUBLISHED, WaveState.CONFIRMED)
-    ours = (w for w in waves if w.job == wave.job and not w.test and w.state in out)
+    regular = (w for w in waves if not w.test and not w.resend_of and not wave.resend_of)
+    ours = (w for w in regular if w.job == wave.job and w.state in out)
     return [w for w in sorted(ours, key=_published, reverse=True) if _published(w) < wave.built_at]
 
 

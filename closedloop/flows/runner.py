@@ -12,6 +12,7 @@ from closedloop.errors import ClosedLoopError
 from closedloop.flows.letters import tell_of_run
 from closedloop.flows.ports import Ports
 from closedloop.flows.pull import NOT_LOADED, foresee, pull, reload
+from closedloop.flows.resend import foresee_resend, resend
 from closedloop.flows.send import Layouts, rehearse, send, send_test
 from closedloop.flows.suspension import held_files, note_error, note_report, refuse_if_suspended
 from closedloop.ledger import Run
@@ -39,12 +40,16 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person asked for besides the job itself; `restart` is the error file to resume from."""
+    """What a person asked for besides the job itself.
+
+    `resend_of` is the wave whose soft bounces are mailed, `restart` the error file to resume from.
+    """
 
     day: date | None = None
     dry_run: bool = False
     again: bool = False
     test: bool = False
+    resend_of: int | None = None
     restart: ErrorFile | None = None
 
 
@@ -119,6 +124,9 @@ def _send(job: SendJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -
         shelf.outgoing(job.client, job.product_data.schema_name) if job.product_data else None
     )
     layouts = Layouts(shelf.outgoing(job.client, job.schema_name), products)
+    if wish.resend_of:
+        act = foresee_resend if wish.dry_run else resend
+        return act(job, layouts, ports, now, wish.resend_of, again=wish.again)
     if wish.dry_run:
         return rehearse(job, layouts, ports, now, test=wish.test)
     if wish.test:
@@ -134,7 +142,7 @@ def _is_idle(result: PullResult | SendResult, job: SendJob | PullJob) -> bool:
             s for s in FileStatus if s not in NOT_LOADED or (is_held and s is FileStatus.REFUSED)
         ]
         return not any(file.status in news for file in result.files)
-    return result.outcome == "already sent"
+    return result.outcome in ("already sent", "nobody bounced")
 
 
 def _failed(

@@ -55,8 +55,8 @@ def send(
     First it is found out what became of a wave that an earlier run left unfinished.
     """
     slot = current_slot(job.schedule, now, ports.client.zone)
-    settled = _settle(_unsettled(job, ports), layouts, ports, now)
-    if unknown := _unknown(settled):
+    settled = settle_left(job, layouts, ports, now)
+    if unknown := unknown_among(settled):
         return SendResult(unknown, "unknown"), []
     if finished := next((wave for wave in settled if wave.slot == slot), None):
         return SendResult(finished, "sent"), [
@@ -72,7 +72,7 @@ def send(
     wait_for_the_platform(ports)
     waited = [] if again else wait_for_earlier(job, ports, now)
     passed_over = _passed_over(job, slot, ports)
-    result, notes = _send(job, layouts, ports, now, Purpose(slot))
+    result, notes = send_wave(job, layouts, ports, now, Purpose(slot))
     return result, [*notes, *waited, *passed_over]
 
 
@@ -82,10 +82,10 @@ def send_test(
     """Send the same mailing to the job's test recipients; it belongs to no slot."""
     tested = _to_test_recipients(job)
     left = [wave for wave in _unsettled(job, ports) if wave.test or wave.state is WaveState.UNKNOWN]
-    if unknown := _unknown(_settle(left, layouts, ports, now)):
+    if unknown := unknown_among(_settle(left, layouts, ports, now)):
         return SendResult(unknown, "unknown"), []
     wait_for_the_platform(ports)
-    return _send(tested, layouts, ports, now, Purpose(test=True))
+    return send_wave(tested, layouts, ports, now, Purpose(test=True))
 
 
 def rehearse(
@@ -93,24 +93,32 @@ def rehearse(
 ) -> tuple[SendResult, Notes]:
     """Select and suppress, send nothing, write nothing remote: the counts and the first lines, masked."""
     chosen = _to_test_recipients(job) if test else job
-    notes = [*up_to_date(job.client, ports), *out_of_date(job.client, ports, now)]
-    stamp = local_stamp(now, ports.client.zone)
-    name = Pattern(layouts.subscribers.file).name(moment(stamp))
-    built = preview(
-        _subscribers(chosen, layouts, stamp), ports.state.outbox(job.client, name), ports
-    )
-    wave = _with(_reserved(job, stamp, name, Purpose(test=True), now), built)
+    result, notes = foresee_wave(chosen, layouts, ports, now, Purpose(test=True))
     slot = current_slot(job.schedule, now, ports.client.zone)
     if not test and (sent := _sent_in(slot, job, ports)):
         notes.append(_about(sent))
     elif not test and (waiting := waits(job, ports, now)):
         notes.append(waiting)
+    return result, notes
+
+
+def foresee_wave(
+    job: SendJob, layouts: Layouts, ports: Ports, now: datetime, purpose: Purpose
+) -> tuple[SendResult, Notes]:
+    """Select and suppress, send nothing, write nothing remote: the counts and the first lines, masked."""
+    notes = [*up_to_date(job.client, ports), *out_of_date(job.client, ports, now)]
+    stamp = local_stamp(now, ports.client.zone)
+    name = Pattern(layouts.subscribers.file).name(moment(stamp))
+    path = ports.state.outbox(job.client, name)
+    built = preview(_subscribers(job, layouts, stamp), path, ports)
+    wave = _with(_reserved(job, stamp, name, purpose, now), built)
     return SendResult(wave, "dry run", built.preview), notes
 
 
-def _send(
+def send_wave(
     job: SendJob, layouts: Layouts, ports: Ports, now: datetime, purpose: Purpose
 ) -> tuple[SendResult, Notes]:
+    """Select, suppress, write, stage and publish one wave."""
     ports.at("select")
     notes = [*up_to_date(job.client, ports), *out_of_date(job.client, ports, now)]
     pattern = Pattern(layouts.subscribers.file)
@@ -150,6 +158,11 @@ def _to_test_recipients(job: SendJob) -> SendJob:
     return job.model_copy(update={"selection": job.test_recipients})
 
 
+def settle_left(job: SendJob, layouts: Layouts, ports: Ports, now: datetime) -> list[Wave]:
+    """Bring to their end the waves of a job that earlier runs left; return those that were published, or are unknown."""
+    return _settle(_unsettled(job, ports), layouts, ports, now)
+
+
 def _settle(waves: list[Wave], layouts: Layouts, ports: Ports, now: datetime) -> list[Wave]:
     """Bring waves to their end, oldest first, but none after one whose outcome can't be known."""
     settled: list[Wave] = []
@@ -157,12 +170,13 @@ def _settle(waves: list[Wave], layouts: Layouts, ports: Ports, now: datetime) ->
     if waves:
         up_to_date(waves[0].client, ports)
     for wave in waves:
-        if not _unknown(settled) and (ended := settle(wave, layouts.subscribers, ports, now)):
+        if not unknown_among(settled) and (ended := settle(wave, layouts.subscribers, ports, now)):
             settled.append(ended)
     return settled
 
 
-def _unknown(waves: list[Wave]) -> Wave | None:
+def unknown_among(waves: list[Wave]) -> Wave | None:
+    """Return the wave, if any, of which it can't be known whether it was mailed."""
     return next((wave for wave in waves if wave.state is WaveState.UNKNOWN), None)
 
 

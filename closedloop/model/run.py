@@ -83,10 +83,15 @@ class PullResult:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """One wave, or why none was sent. `preview` holds the first lines, masked, of a dry run."""
+    """One wave, or why none was sent. `preview` holds the first lines, masked, of a dry run.
+
+    Where nobody bounced, it is the wave that was to be sent once more to its soft bounces.
+    """
 
     wave: Wave | None
-    outcome: Literal["sent", "already sent", "nobody to mail", "dry run", "unknown"]
+    outcome: Literal[
+        "sent", "already sent", "nobody to mail", "nobody bounced", "dry run", "unknown"
+    ]
     preview: tuple[str, ...] = ()
 
 
