@@ -1,3 +1,4 @@
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,11 +9,12 @@ import polars as pl
 import psycopg
 import pytest
 
-from closedloop.errors import ClosedLoopError, ProjectError, WarehouseError
+from closedloop.errors import ClosedLoopError, ProjectError, Stopped, WarehouseError
 from closedloop.model.job import Selection
 from closedloop.model.privacy import without_addresses
 from closedloop.model.settings import Suppression
 from closedloop.selection import BATCH_ROWS, selected
+from closedloop.stopping import Stopping, listening
 from closedloop.warehouse.duckdb import DuckDBWarehouse
 
 Select = Callable[..., list[pl.DataFrame]]
@@ -317,3 +319,26 @@ def test_a_server_that_goes_away_meanwhile_is_told(postgres: str, tmp_path: Path
 )
 def test_words_with_an_at_sign_are_put_out_of_sight(text: str, shown: str) -> None:
     assert without_addresses(text) == shown
+
+
+@pytest.mark.parametrize("source", ["postgres", "duckdb"])
+def test_a_query_without_end_is_broken_off_when_the_run_is_to_end(
+    source: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    sql = (
+        "select sum(a + b) from generate_series(1, 1000000000) x(a), generate_series(1, 1000) y(b)"
+    )
+    if source == "postgres":
+        url = request.getfixturevalue("postgres")
+    else:
+        url = f"duckdb:///{tmp_path / 'shop.duckdb'}"
+        duckdb.connect(str(tmp_path / "shop.duckdb")).close()
+    selection = Selection.model_validate({"sql": sql, "from": url})
+    stopping, began = Stopping(), time.monotonic()
+    with (
+        listening(stopping, "send_newsletter", 0.5 / 60),
+        pytest.raises(Stopped, match="deadline_minutes"),
+        DuckDBWarehouse(tmp_path / "none.duckdb", 1, Suppression()) as warehouse,
+    ):
+        list(selected(selection, tmp_path, warehouse, stopping))
+    assert time.monotonic() - began < 20
