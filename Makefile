@@ -6,7 +6,7 @@ READY   = $(VENV)/.ready
 FIRST  ?= 1
 SEEDS  ?= 1000
 
-.PHONY: demo test lint check fix cover fuzz sweep build bench clean help
+.PHONY: demo test lint check fix cover fuzz sweep audit build bench clean help
 
 help:
 	@echo "make demo    set up and watch three weeks of newsletters against the embedded platform"
@@ -16,6 +16,7 @@ help:
 	@echo "make cover   tests with branch coverage"
 	@echo "make fuzz    a million odd files through reader, check and load; SEEDS=2 FIRST=17 for a part"
 	@echo "make sweep   kill each flow at each of its acts, and see that nothing is mailed twice or lost"
+	@echo "make audit   hold the pinned packages against the known vulnerabilities; asks the network"
 	@echo "make build   the wheel"
 	@echo "make bench   measure, beside what a user would pick instead"
 
@@ -54,6 +55,14 @@ fuzz: $(READY)
 
 sweep: $(READY)
 	@$(BIN)/python -m tests.sweep
+
+# Not part of check: it needs the network, and a vulnerability found overnight must not stop a fix. Strict: a package that
+# can't be looked up is no package without vulnerabilities.
+audit:
+	@echo "== pip-audit"
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	@$(VENV)/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 build: $(READY)
 	@$(BIN)/python -m build

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
@@ -17,6 +18,8 @@ from closedloop.project import Project
 from closedloop.selection import database_path, selected
 from closedloop.warehouse.base import Warehouse
 
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
 
 def open_questions(project: Project) -> list[str]:
     """Return what is still to be done or could not be checked here.
@@ -27,6 +30,7 @@ def open_questions(project: Project) -> list[str]:
     project.blocklist()
     questions = [
         *_unread(project.root),
+        *_open_to_others(project),
         *(question for name in project.settings.clients for question in _client(name, project)),
         *_mail(project),
     ]
@@ -105,6 +109,20 @@ def _unread(root: Path) -> Iterator[str]:
         if path.suffix != ".toml" and not path.name.startswith("."):
             shown = f"{path.parent.name}/{path.name}"
             yield f"{shown} is not read, for its name does not end in .toml; rename it, or move it away"
+
+
+def _open_to_others(project: Project) -> Iterator[str]:
+    """Name what only the owner should read, and others can."""
+    clients, mail = project.settings.clients.values(), project.settings.mail
+    secret = ["closedloop.toml", *(client.key for client in clients if client.key)]
+    secret += [mail.password_file] if mail and mail.password_file else []
+    database = database_path(project.settings.warehouse.url, project.root)
+    paths = [project.state, database, *(project.root / name for name in dict.fromkeys(secret))]
+    for path in paths:
+        mode = path.stat().st_mode if path.exists() else 0
+        if mode & OTHERS:
+            shown = path.relative_to(project.root) if path.is_relative_to(project.root) else path
+            yield f"{shown} can be read by others on this machine: chmod go= {shown}"
 
 
 def _unstorable(project: Project) -> list[str]:

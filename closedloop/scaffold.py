@@ -158,5 +158,8 @@ def _write(path: Path, text: str) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_text(text, encoding="utf-8")
+    if path.name == "closedloop.toml":
+        # It holds no secret of ours, but users write some into URLs all the same.
+        part.chmod(0o600)
     part.replace(path)
     return True

@@ -319,3 +319,27 @@ def test_the_tables_about_the_loads_hold_numbers_and_names_of_files_only(project
         assert stored.sql("from raw_mailing_recipients").fetchall()
     assert rows["rejects"]
     assert held(repr(rows)) == []
+
+
+def test_a_check_names_what_others_can_read(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked() -> list[str]:
+        outcome(partial(cli.main, ["--project", str(project), "check"], standalone_mode=False))
+        return [line for line in capsys.readouterr().out.splitlines() if "by others" in line]
+
+    state = project / "var"
+    state.mkdir(mode=0o700, exist_ok=True)
+    assert asked() == []
+    for path in (state, project.parent / "id", project / "closedloop.toml"):
+        before = path.stat().st_mode
+        path.chmod(before | stat.S_IRGRP)
+        (line,) = asked()
+        assert re.search(rf"{path.name} can be read by others on this machine: chmod go= ", line)
+        path.chmod(before)
+
+
+def test_init_writes_the_settings_for_the_owner_alone(tmp_path: Path) -> None:
+    write_project(tmp_path / "new", "de", "[clients.de]\n", rehearsal=False)
+    assert open_to_others(tmp_path / "new")["jobs"]
+    assert "closedloop.toml" not in open_to_others(tmp_path / "new")

@@ -30,12 +30,11 @@ def known(values: pl.Series, forgotten: Forgotten) -> pl.Series:
     `values` are texts. A text of asterisks alone is what a copy of a file holds in place of a recipient.
     """
     each = values.unique().drop_nulls()
-    found = [
-        value
-        for value, small in zip(each, folded(each), strict=True)
-        if forgotten.knows(small) or (value and not value.strip("*"))
-    ]
-    return values.is_in(found).fill_null(value=False)
+    theirs = pl.Series(forgotten.known(folded(each).to_list()), dtype=pl.Boolean)
+    found = each.filter(theirs | each.str.contains(r"^\*+$"))
+    if found.is_empty():
+        return pl.repeat(value=False, n=len(values), eager=True)
+    return values.is_in(found.to_list()).fill_null(value=False)
 
 
 def addresses_in(text: str, forgotten: Forgotten) -> list[str]:

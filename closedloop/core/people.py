@@ -22,6 +22,9 @@ _AFTER = rb"(?![\w\x80-\xff-]|\.\w)"
 _BETWEEN_SEPARATORS = rb"(?<![^;,|\t\"\s])%b(?![^;,|\t\"\s])"
 
 
+ENOUGH = 3
+"""So long must a word be that is worth looking for first."""
+
 HIDDEN = "forgotten"
 """What stands in place of a text that named somebody."""
 
@@ -39,6 +42,7 @@ class People:
             *(_BETWEEN_SEPARATORS % re.escape(each.encode()) for each in own_keys),
         ]
         self._mention = re.compile(b"|".join(mentions) or rb"(?!)", re.IGNORECASE)
+        self._needles = frozenset(map(_needle, self.folded))
         self._is_address = re.compile(rb"@|%40", re.IGNORECASE)
 
     def among(self, values: pl.Series) -> pl.Series:
@@ -47,7 +51,19 @@ class People:
 
     def mentions(self, text: bytes, start: int = 0, end: int | None = None) -> Iterator[re.Match[bytes]]:  # fmt: skip
         """Yield where they stand in a text, in whatever spelling; a customer's own key only between separators."""
-        return self._mention.finditer(text, start, len(text) if end is None else end)
+        for first, last in self._lines(text, start, len(text) if end is None else end):
+            yield from self._mention.finditer(text, first, last)
+
+    def _lines(self, text: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the lines that are worth a closer look: to find a fixed word is twenty times as fast as a pattern."""
+        if b"" in self._needles:
+            yield start, end
+            return
+        small = text[start:end].lower()
+        hits = {at for word in self._needles for at in _found(small, word)}
+        for first in sorted({small.rfind(b"\n", 0, at) + 1 for at in hits}):
+            line_end = small.find(b"\n", first)
+            yield start + first, end if line_end < 0 else start + line_end
 
     def hidden(self, text: str) -> str:
         """Return a text in which their addresses are put out of sight, each by asterisks of its length."""
@@ -179,6 +195,26 @@ def _covered(text: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
     return bytes(covered)
 
 
+def _found(text: bytes, word: bytes) -> Iterator[int]:
+    """Yield where a word stands, once for each line."""
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        line_end = text.find(b"\n", at)
+        at = text.find(word, line_end) if line_end >= 0 else -1
+
+
+def _needle(recipient: str) -> bytes:
+    """Return the longest word that stands in every spelling of a recipient, its own part before the domain; or nothing."""
+    own, _, domain = recipient.lower().partition("@")
+    if not domain:
+        return own.encode() if own.isascii() else b""
+    runs = [
+        max(re.findall("[0-9a-hjl-rt-z]+", part), key=len, default="") for part in (own, domain)
+    ]
+    return next((run.encode() for run in runs if len(run) >= ENOUGH), b"")
+
+
 def _spellings(address: str) -> bytes:
     """Return a pattern for an address in any letters and forms, also as it stands in a link."""
     forms = {address, unicodedata.normalize("NFD", address)}
@@ -198,6 +234,8 @@ def _pattern(text: str) -> bytes:
 
 def _sign(sign: str) -> bytes:
     """Return a pattern for one sign: its capitals, its twins, and its bytes as a link writes them."""
+    if sign.isascii() and sign.isalnum() and sign not in _TWINS:
+        return sign.encode()
     variants = {sign, sign.upper(), *_TWINS.get(sign, "")}
     plain = [re.escape(each.encode()) for each in sorted(variants)]
     in_links = [

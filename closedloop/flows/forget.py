@@ -24,6 +24,7 @@ from closedloop.forgotten import ForgottenList
 from closedloop.ledger import Ledger
 from closedloop.model.filename import Pattern
 from closedloop.model.table import Schema
+from closedloop.quarantine import CORRECTED
 from closedloop.state import StateFolder, appearing, speaking
 from closedloop.warehouse.base import Warehouse
 
@@ -72,8 +73,8 @@ def forget(people: People, holdings: Holdings, *, dry_run: bool) -> Forgetting:
             except ClosedLoopError as error:
                 done.troubles.append(str(error))
         for path in _named(holdings.state.root / "quarantine" / client, "*.csv"):
-            done.records["quarantine"] += _empty(path, people, dry_run=dry_run)
-    for place in ("errors", "mail"):
+            done.records["quarantine"] += _empty(path, people, layouts, dry_run=dry_run)
+    for place in ("errors", "mail", "logs"):
         for path in _named(holdings.state.root / place, "*"):
             done.records[place] += _clear(path, people, [], hide_addresses, dry_run=dry_run)
     done.records["ledger"] += holdings.ledger.scrub(people.hidden, dry_run=dry_run)
@@ -152,18 +153,29 @@ def _schema(path: Path, layouts: Sequence[Schema]) -> Schema | None:
     return next((s for s in layouts if any(Pattern(s.file).match(each) for each in names)), None)
 
 
-def _empty(path: Path, people: People, *, dry_run: bool) -> int:
-    """Put one word in the place of every quarantined line that names people; the rows themselves stay and count."""
+def _empty(path: Path, people: People, layouts: Sequence[Schema], *, dry_run: bool) -> int:
+    """Put one word in the place of every quarantined line that names people; the rows themselves stay and count.
+
+    What a person corrected is loaded, so only the names leave it, as they leave the copy of a file.
+    """
     csv.field_size_limit(1 << 30)
     with speaking(path), path.open(encoding="utf-8", newline="") as stream:
         rows = [*csv.reader(stream, delimiter=";")]
     theirs = [row for row in rows if any(people.mentions(row[-1].encode()))]
     if not theirs or dry_run:
         return len(theirs)
+    is_loaded = path.name.endswith(CORRECTED)
+    reading = reading_of(b"", _schema(path.with_name(path.name.removesuffix(CORRECTED)), layouts))
     for row in theirs:
-        row[-1] = HIDDEN
+        row[-1] = _hidden(row[-1], people, reading) if is_loaded else HIDDEN
     text = io.StringIO()
-    csv.writer(text, delimiter=";", lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    csv.writer(text, delimiter=";", lineterminator="\n").writerows(rows)
     with speaking(path), appearing(path) as target:
         target.write(text.getvalue().encode())
     return len(theirs)
+
+
+def _hidden(record: str, people: People, reading: Reading) -> str:
+    """Return a record without people's names; where they can't be told from the rest, one word alone."""
+    clean = hide(record.encode() + b"\n", people, reading).text[:-1]
+    return HIDDEN if any(people.mentions(clean)) else clean.decode()

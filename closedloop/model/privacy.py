@@ -1,8 +1,11 @@
 """Words that must not be shown, and people who must not be known any more."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
+
+DIGEST_BYTES = 16
 
 
 def without_addresses(text: str) -> str:
@@ -32,13 +35,20 @@ class Forgotten:
     def __bool__(self) -> bool:
         return bool(self.hashes)
 
-    def knows(self, folded: str) -> bool:
-        """Say whether a folded address is one of theirs."""
-        return self.hash(folded) in self.hashes
+    def known(self, folded: Sequence[str]) -> list[bool]:
+        """Say of each folded address whether it is one of theirs."""
+        begun, hashes = blake2b(key=self.key, digest_size=DIGEST_BYTES), self.hashes
+
+        def digest(text: str) -> bytes:
+            each = begun.copy()
+            each.update(text.encode())
+            return each.digest()
+
+        return [digest(text) in hashes for text in folded]
 
     def hash(self, folded: str) -> bytes:
         """Return what is kept of a folded address: nobody without the key can tell whose it is."""
-        return blake2b(folded.encode(), key=self.key, digest_size=16).digest()
+        return blake2b(folded.encode(), key=self.key, digest_size=DIGEST_BYTES).digest()
 
 
 NOBODY = Forgotten()

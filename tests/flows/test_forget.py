@@ -204,15 +204,35 @@ def test_a_new_delivery_is_loaded_without_their_names(busy: Any, forget: Forget)
 def test_a_customer_number_is_forgotten_where_it_is_a_recipient_and_nowhere_else(
     busy: Any, forget: Forget
 ) -> None:
+    clicks = "select link_id, recipient from clicks order by all"
     links = busy.rows("from links order by all")
+    left = [None if row["recipient"] == "4711" else row["recipient"] for row in busy.rows(clicks)]
     forget("4711")
-    assert busy.rows("from links order by all") == links
-    assert busy.rows("select count(*) as n from clicks where link_id = 4711") == [{"n": 4}]
-    assert busy.rows("select count(*) as n from clicks where recipient = '4711'") == [{"n": 0}]
-    again = busy.run("pull_responses", "2026-11-20T13:00", day=busy_day())
-    assert {file.status for file in again.result.files} == {"reloaded"}
-    assert busy.rows("select count(*) as n from clicks where link_id = 4711") == [{"n": 4}]
-    assert busy.rows("select count(*) as n from clicks where recipient = '4711'") == [{"n": 0}]
+    for name in FILES:
+        busy.remote.remove(f"/outgoing/20261120_{name}.csv")
+    for _ in ("as it is", "out of the archive"):
+        assert busy.rows("from links order by all") == links
+        found = busy.rows(clicks)
+        assert {row["link_id"] for row in found} == {4711}
+        assert sorted(map(str, left)) == sorted(str(row["recipient"]) for row in found)
+        again = busy.run("pull_responses", "2026-11-20T13:00", day=busy_day())
+        assert {file.status for file in again.result.files} == {"reloaded"}
+
+
+def test_a_corrected_row_stays_loaded_without_the_name(busy: Any, forget: Forget) -> None:
+    (path,) = (busy.state.root / "quarantine").rglob("*.csv")
+    path.write_text(path.read_text().replace("x;7;1", "5;7;1"))
+    command = ["--project", str(busy.root), "quarantine", "replay", str(path)]
+    assert outcome(lambda: cli.main(command, standalone_mode=False)) == 0
+    before = busy.rows("select mailing_to_user_id from mailing_recipients order by all")
+    assert {"mailing_to_user_id": 5} in before
+    assert forget("anna@example.com").code == 0
+    assert holders(busy, "anna@example.com") == []
+    busy.run("pull_responses", "2026-11-20T13:00", day=busy_day())
+    assert holders(busy, "anna@example.com") == []
+    assert busy.rows("select mailing_to_user_id from mailing_recipients order by all") == before
+    nameless = "select mailing_to_user_id as id from mailing_recipients where recipient is null order by all"
+    assert busy.rows(nameless) == [{"id": 1}, {"id": 5}]
 
 
 SPELLINGS = [
