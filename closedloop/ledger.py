@@ -198,6 +198,15 @@ class Ledger:
         )
         return [_run(row) for row in rows]
 
+    def last_report(self, job: str) -> str | None:
+        """Return the report of the job's last run that did not end in an error, as JSON."""
+        rows = self._rows(
+            "select report from runs where job = ? and run_id <> ? || '-failed' order by rowid desc limit 1",
+            job,
+            job,
+        )
+        return rows[0]["report"] if rows else None
+
     def scrub(self, hidden: Callable[[str], str], *, dry_run: bool) -> int:
         """Put every run's report through `hidden`; return how many were changed. No free page keeps the old ones."""
         changed = [

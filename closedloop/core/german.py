@@ -248,9 +248,9 @@ WORDS = {
 }
 
 PATTERNS = {
-    "it can't be known whether the platform took (.+): the answer to its rename was lost and the file is gone": (
-        "Ob die Plattform {} übernommen hat, ist nicht bekannt: Die Antwort auf die Umbenennung ging verloren, und die Datei "
-        "ist fort."
+    "it can't be known whether the platform took (.+): the server gave no clear answer, and its folder does not tell": (
+        "Ob die Plattform {} übernommen hat, ist nicht bekannt: Der Server gab keine klare Antwort, und sein Ordner "
+        "verrät es nicht."
     ),
     "the platform left (.+) in its errors folder: it imports nothing more of this client": (
         "Die Plattform hat {} in ihrem Fehlerordner abgelegt: Sie importiert für diesen Mandanten nichts mehr."

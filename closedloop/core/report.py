@@ -196,8 +196,8 @@ def _sent(result: SendResult) -> str:
         "already sent": f"wave {wave.wave_id} of this slot was already sent; --again sends another one on purpose",
         "nobody bounced": f"wave {wave.wave_id} bounced softly nobody who could be mailed once more; nothing was sent",
         "dry run": f"dry run: {wave.written:,} of {wave.selected:,} would be mailed; nothing was sent",
-        "unknown": f"wave {wave.wave_id}: it can't be known whether the platform took {wave.file}: the answer to its rename was "
-        "lost and the file is gone. This job sends nothing more. Ask the platform's support, or look at its list of mailings, "
+        "unknown": f"wave {wave.wave_id}: it can't be known whether the platform took {wave.file}: the server gave no clear "
+        "answer, and its folder does not tell. This job sends nothing more. Ask the platform's support, or look at its list of mailings, "
         f"whether the wave was imported, then say so: closedloop restart {wave.job}",
     }[result.outcome]
 

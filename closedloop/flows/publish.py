@@ -63,6 +63,8 @@ def publish_again(wave: Wave, subscribers: Schema, ports: Ports, now: datetime) 
     pattern = Pattern(subscribers.file)
     lowest = lowest_free(now, ports.client.zone, ports.remote.listing(ports.client.upload), pattern)
     stamp = ports.ledger.take_stamp(wave.client, lowest, after)
+    # A rename of it that is still to come, however late, then finds nothing.
+    ports.remote.remove(_temporary(wave, ports))
     _set_aside(wave, ports)
     wave = replace(wave, file=pattern.name(moment(stamp)), state=WaveState.BUILT, published_at=None)
     ports.ledger.put_wave(wave)

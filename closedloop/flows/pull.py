@@ -8,8 +8,9 @@ from itertools import chain
 
 from closedloop.core.confirm import unseen
 from closedloop.core.plan import Planned, plan, recognised, window
-from closedloop.core.report import number
+from closedloop.core.report import from_json, number
 from closedloop.core.room import scarcity
+from closedloop.core.waiting import judged, waiting_since
 from closedloop.errors import (
     ClosedLoopError,
     LogInRefused,
@@ -68,7 +69,8 @@ def pull(
         take, waiting = _but(held, planned.take)
         left = forgotten(job, schemas, known, {file.name for file in files}, ports)
     tidy(job, known, ports)
-    outcomes = [_take_in(file, job, ports, now) for file in chain(left, take)]
+    since = _waiting_since(job, ports)
+    outcomes = [judged(_take_in(file, job, ports, now), since, now) for file in chain(left, take)]
     notes += _pointing_at_nothing(job, outcomes, ports)
     waves = confirm(job.client, ports, now) if is_stale else []
     mailings = ports.warehouse.mailings(job.client, now - COMPARED) if is_stale else []
@@ -91,6 +93,12 @@ def pull(
         unseen=tuple(unseen(ports.ledger.waves(job.client), now)),
     )
     return result, notes
+
+
+def _waiting_since(job: PullJob, ports: Ports) -> dict[str, datetime]:
+    """Return since when files are still being written, as the last run wrote down."""
+    last = ports.ledger.last_report(job.name)
+    return waiting_since(from_json(last)) if last else {}
 
 
 def _but(

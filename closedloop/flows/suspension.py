@@ -95,7 +95,7 @@ def _described(report: RunReport, job: Job, ports: Ports) -> list[ErrorFile]:
 
 
 def _unknown(wave: Wave) -> trouble.Failure:
-    sentence = f"it can't be known whether the platform took {wave.file}: the answer to its rename was lost and the file is gone"
+    sentence = f"it can't be known whether the platform took {wave.file}: the server gave no clear answer, and its folder does not tell"
     problem = Problem(error="OutcomeUnknown", sentence=sentence)
     return trouble.Failure(Case.UNKNOWN_OUTCOME, (problem,), stage="publish", wave=wave)
 

@@ -22,7 +22,10 @@ class FileStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """One file: what became of it, with counts and, where something is wrong, a sentence."""
+    """One file: what became of it, with counts and, where something is wrong, a sentence.
+
+    `since` is when it was first seen as still being written, if it is.
+    """
 
     name: str
     schema: str
@@ -36,6 +39,7 @@ class FileOutcome:
     size: int = 0
     modified: datetime | None = None
     sha256: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
