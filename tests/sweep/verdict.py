@@ -74,7 +74,13 @@ def live_on(world: World, flow: Flow, *, prompt: bool) -> Aftermath:
         elif codes == again:
             break
     # First what lies there: to ask the warehouse is to open it, and that tidies up.
-    wrong += [*_left_over(world), *_mailed(world, flow), *_remembered(world), *_counted(world)]
+    wrong += [
+        *_left_over(world),
+        *_mailed(world, flow),
+        *_imported(world),
+        *_remembered(world),
+        *_counted(world),
+    ]
     return Aftermath(_facts(world, codes), asked, tuple(wrong))
 
 
@@ -150,6 +156,16 @@ def _mailed(world: World, flow: Flow) -> list[str]:
         if not 1 <= len(waves) <= flow.tests or len(set(waves)) < len(waves):
             wrong.append(f"{address} was reached by the tests {waves}")
     return wrong
+
+
+def _imported(world: World) -> list[str]:
+    """Say what the platform was given and would not take: that it refuses a name twice saves nobody elsewhere."""
+    imports = world.platform.record().imports()
+    return [
+        f"{each['upload']}: {each['outcome']}: {each['detail']}"
+        for each in imports
+        if each["outcome"] != "sent"
+    ]
 
 
 def _remembered(world: World) -> list[str]:
