@@ -2,6 +2,7 @@
 
 SCRIPT_WORDS = (
     "Search",
+    "Table {title}",
     "Back",
     "Forth",
     "{first} to {last} of {all}",
@@ -44,6 +45,7 @@ PAGE_WORDS = {
     "as of {time}": "Stand {time}",
     "To the content": "Zum Inhalt",
     "Sections": "Abschnitte",
+    "What is shown": "Auswahl",
     "Overview": "Überblick",
     "Trends": "Verlauf",
     "Mailings": "Mailings",
@@ -102,6 +104,7 @@ PAGE_WORDS = {
     "From": "Ab",
     # tables
     "Search": "Suchen",
+    "Table {title}": "Tabelle {title}",
     "Back": "Zurück",
     "Forth": "Weiter",
     "{first} to {last} of {all}": "{first} bis {last} von {all}",

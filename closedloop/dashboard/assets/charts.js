@@ -1,5 +1,6 @@
 /* Charts by Chartist, each with its figures as a table beside it for those who can't see it. */
 
+const MOST_POINTS = 60;
 const WEEK = 7 * 24 * 3600 * 1000;
 
 /* Sums by week from Monday on, weeks without anything among them. */
@@ -105,6 +106,7 @@ function drawChart(figure) {
     stackBars: Boolean(bars),
     showArea: Boolean(area),
     lineSmooth: false,
+    showPoint: labels.length <= MOST_POINTS,
     chartPadding: { top: 12, right: bars ? 12 : 44, bottom: 0, left: 12 },
     axisY: { offset: 52, scaleMinSpace: 34, onlyInteger: kind === "number", labelInterpolationFnc: (value) => axis(kind, value) },
     axisX: { showGrid: false, labelInterpolationFnc: thinned(labels, picture.clientWidth) },
@@ -148,7 +150,7 @@ function figuresOf(title, kind, labels, series) {
     if (!details.open || details.children.length > 1) return;
     const head = make("tr", {}, make("th", { scope: "col" }, say("From")), ...series.map(({ name }) => make("th", { scope: "col", className: "number" }, name)));
     const rows = labels.map((label, n) => make("tr", {}, make("th", { scope: "row" }, day(label)), ...series.map(({ data }) => make("td", { className: "number" }, written(kind, data[n])))));
-    details.append(make("div", { className: "scroll", tabindex: 0, role: "region", "aria-label": title },
+    details.append(make("div", { className: "scroll", tabindex: 0, role: "region", "aria-label": say("Table {title}", { title }) },
       make("table", { className: "sheet" }, make("caption", { className: "hidden" }, title), make("thead", {}, head), make("tbody", {}, ...rows.reverse()))));
   });
   return details;

@@ -33,7 +33,7 @@ class SortedTable {
       make("h2", { id: name }, title),
       make("label", { className: "search" }, `${say("Search")} `, this.search)));
     host.append(
-      make("div", { className: "scroll", tabindex: 0, role: "region", "aria-label": title }, table),
+      make("div", { className: "scroll", tabindex: 0, role: "region", "aria-label": say("Table {title}", { title }) }, table),
       make("div", { className: "leaves" }, this.count, this.back, this.forth));
     if (note) host.append(make("p", { className: "quiet" }, note));
   }

@@ -41,4 +41,4 @@ SELECT client, CASE WHEN people >= ? AND place <= ? THEN domain END AS domain,
     CAST(sum(mails) AS BIGINT) AS recipients, CAST(sum(hard) AS BIGINT) AS hard, CAST(sum(soft) AS BIGINT) AS soft
 FROM ranked
 GROUP BY ALL
-ORDER BY sum(hard + soft) DESC, sum(mails) DESC, 2
+ORDER BY sum(hard + soft) DESC, sum(mails) DESC, 2, client
