@@ -133,7 +133,7 @@ def test_the_readme_links_to_what_is_there() -> None:
         ),
         pytest.param(
             ["run", "pull_responses", "--again"],
-            "closedloop: jobs/pull_responses.toml is a pull job: --again, --test and --retry belong to send jobs",
+            "closedloop: jobs/pull_responses.toml is a pull job: --again and --test belong to send jobs",
             id="a pull again",
         ),
         pytest.param(

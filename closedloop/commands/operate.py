@@ -13,7 +13,9 @@ from closedloop.errors import Locked, ProjectError, RemoteError, Suspended, TryL
 
 if TYPE_CHECKING:
     from closedloop.flows.runner import Wish
+    from closedloop.ledger import Run
     from closedloop.model.job import PullJob, SendJob
+    from closedloop.model.run import RunReport
     from closedloop.project import Project
 
 
@@ -60,20 +62,22 @@ def run(
     closedloop run pull_responses                      what cron does
     closedloop run pull_responses --date 2026-11-20    a day again, by hand
     """
+    project = setting.project()
+    chosen = project.job(job)
+    if retry:
+        _refuse_beside_a_retry(chosen, by_hand=bool(day or dry_run or again or test))
+        # Before the rest is imported: that takes longer than the answer, and cron asks every ten minutes.
+        if not _is_left_undone(setting, project, chosen):
+            return 0
     from closedloop.commands.dashboard import refreshing
     from closedloop.console import show_report
     from closedloop.core.report import as_json as to_json
-    from closedloop.core.report import repeats, troubles
     from closedloop.edges import working
     from closedloop.flows.runner import Wish, carry_out
     from closedloop.state import StateFolder
 
-    project = setting.project()
-    chosen = project.job(job)
     wish = Wish(day.date() if day else None, dry_run=dry_run, again=again, test=test)
-    _refuse_what_does_not_fit(wish, chosen, retry=retry)
-    if retry and not _is_left_undone(setting, project, chosen):
-        return 0
+    _refuse_what_does_not_fit(wish, chosen)
     StateFolder(project.state).refuse_if_gone()
     with (
         _hushed(project, job, is_retry=retry),
@@ -87,11 +91,18 @@ def run(
         click.echo(to_json(report))
     elif setting.talkative or sys.stdout.isatty() or _is_by_hand(wish):
         show_report(report)
-    elif not repeats(report, last.report if last else None):
-        # Under cron a trouble that was told already is not told again.
-        for sentence in troubles(report):
-            click.echo(f"closedloop: {job}: {sentence}", err=True)
+    else:
+        _tell_troubles(report, last)
     return report.exit_code
+
+
+def _tell_troubles(report: "RunReport", last: "Run | None") -> None:
+    """Tell cron of troubles, but not of those that the last run told."""
+    from closedloop.core.report import repeats, troubles
+
+    if not repeats(report, last.report if last else None):
+        for sentence in troubles(report):
+            click.echo(f"closedloop: {report.job}: {sentence}", err=True)
 
 
 def _is_by_hand(wish: "Wish") -> bool:
@@ -125,7 +136,6 @@ def _tried(
         yield
         return
     state, zone = StateFolder(project.state), project.client(job.client).zone
-    state.refuse_if_gone()
     with (
         Ledger(state.ledger) as ledger,
         tried(job, zone, ledger, setting.now()),
@@ -152,17 +162,18 @@ def _hushed(project: "Project", job: str, *, is_retry: bool) -> Iterator[None]:
         raise
 
 
-def _refuse_what_does_not_fit(
-    wish: "Wish", job: "SendJob | PullJob", *, retry: bool = False
-) -> None:
+def _refuse_beside_a_retry(job: "SendJob | PullJob", *, by_hand: bool) -> None:
+    if job.kind == "pull":
+        raise ProjectError(f"jobs/{job.name}.toml is a pull job: --retry belongs to send jobs")
+    if by_hand:
+        raise ProjectError("--retry goes on with the slot's wave; it stands alone")
+
+
+def _refuse_what_does_not_fit(wish: "Wish", job: "SendJob | PullJob") -> None:
     """Refuse options that belong to another kind of job, or to none, before anything is touched."""
     where = f"jobs/{job.name}.toml"
-    if job.kind == "pull" and (wish.again or wish.test or retry):
-        raise ProjectError(
-            f"{where} is a pull job: --again, --test and --retry belong to send jobs"
-        )
-    if retry and (wish.again or wish.test or wish.dry_run):
-        raise ProjectError("--retry goes on with the slot's wave; it stands alone")
+    if job.kind == "pull" and (wish.again or wish.test):
+        raise ProjectError(f"{where} is a pull job: --again and --test belong to send jobs")
     if job.kind == "send" and wish.day:
         raise ProjectError(f"{where} is a send job: --date belongs to pull jobs")
     if job.kind == "send" and wish.test and not job.test_recipients:
