@@ -15,6 +15,7 @@ from closedloop.errors import (
     ClosedLoopError,
     LogInRefused,
     NotThere,
+    ProjectError,
     RemoteError,
     TryLater,
     WarehouseError,
@@ -147,7 +148,7 @@ def reload(
 def _left_alone(day: date, names: set[str], known: dict[str, Load]) -> Notes:
     """Say of which files of a day there is nothing to take in again."""
     if not names:
-        raise ClosedLoopError(
+        raise ProjectError(
             f"{day:%Y-%m-%d}: no file of this day is on the server or in the archive; nothing was done"
         )
     return [

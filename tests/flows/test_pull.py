@@ -9,7 +9,7 @@ import pytest
 
 from closedloop.core.report import troubles
 from closedloop.core.restart import Choice
-from closedloop.errors import ClosedLoopError, ProjectError, RemoteError
+from closedloop.errors import ProjectError, RemoteError
 from closedloop.model.error_file import ErrorFile
 from closedloop.model.run import FileStatus, PullResult, RunReport
 from closedloop.model.wave import Wave
@@ -384,7 +384,7 @@ def test_a_day_that_the_server_forgot_is_taken_in_from_the_archive(desk: Desk, l
 
 
 def test_a_day_of_which_nothing_is_left_is_said_to_be_gone(desk: Desk) -> None:
-    with pytest.raises(ClosedLoopError, match="no file of this day is on the server"):
+    with pytest.raises(ProjectError, match="no file of this day is on the server"):
         desk.pull(day=date(2026, 11, 20))
 
 
