@@ -89,7 +89,7 @@ PAGE_WORDS = {
     "Unsubscribed": "Abgemeldet",
     "Bounced": "Bounces",
     "Opened and clicked count recipients. Opened by machines: mail programs that load every mail, read or not; a recipient may count "
-    "in both. A mailing's line in the table below shows its own funnel.": (
+    "in both. The number of a mailing in the table below shows its own funnel.": (
         "„Geöffnet“ und „Geklickt“ zählen Empfänger. Von Maschinen geöffnet: Mailprogramme, die jede Mail laden, ob gelesen oder "
         "nicht; ein Empfänger kann in beiden zählen. Die Nummer eines Mailings in der Tabelle unten zeigt seinen eigenen Trichter."
     ),

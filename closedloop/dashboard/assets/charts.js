@@ -107,7 +107,7 @@ function drawChart(figure) {
     showArea: Boolean(area),
     lineSmooth: false,
     showPoint: labels.length <= MOST_POINTS,
-    chartPadding: { top: 12, right: bars ? 12 : 44, bottom: 0, left: 12 },
+    chartPadding: { top: 12, right: bars ? 12 : 60, bottom: 0, left: 12 },
     axisY: { offset: 52, scaleMinSpace: 34, onlyInteger: kind === "number", labelInterpolationFnc: (value) => axis(kind, value) },
     axisX: { showGrid: false, labelInterpolationFnc: thinned(labels, picture.clientWidth) },
   });
@@ -136,7 +136,7 @@ function thinned(labels, width) {
 
 function short(iso) {
   const [year, month, date] = iso.split("-");
-  return given.language === "de" ? `${date}.${month}.${year.slice(2)}` : `${year.slice(2)}-${month}-${date}`;
+  return given.language === "de" ? `${date}.${month}.${year.slice(2)}` : iso;
 }
 
 function spoken(title, kind, labels, series) {
