@@ -142,6 +142,7 @@ def test_a_chart_shows_the_sums_of_each_week_as_a_table_too(look: Open, shop: Pr
         sums["2026-11-16" if row["started_at"].day >= 16 else "2026-11-09"] += row["delivered"]
     figure = seen.page.locator("[data-chart=volume]")
     figure.get_by_text("As a table").click()
+    figure.locator("tbody tr").first.wait_for()
     cells = [line.locator("th, td").all_inner_texts() for line in figure.locator("tbody tr").all()]
     assert {week: delivered for week, delivered, _ in cells} == {
         week: str(count) for week, count in sums.items() if count
