@@ -11,9 +11,22 @@ from typing import Any
 
 LOOKS = {
     *("remote.listing", "remote.find"),
-    *("ledger.waves", "ledger.files", "ledger.mark", "ledger.last_run"),
-    *("warehouse.rows", "warehouse.loads", "warehouse.mark"),
-    *("warehouse.unresolved", "warehouse.suppressed"),
+    *(
+        "ledger.waves",
+        "ledger.files",
+        "ledger.mark",
+        "ledger.last_run",
+        "ledger.last_report",
+        "ledger.last_try",
+    ),
+    *(
+        "warehouse.rows",
+        "warehouse.loads",
+        "warehouse.mark",
+        "warehouse.unresolved",
+        "warehouse.suppressed",
+    ),
+    *("warehouse.sightings", "warehouse.mailings", "warehouse.bounced_softly", "loading.overlap"),
 }
 """Calls that change nothing: the whole sweep dies at these too, the fast one does not."""
 
@@ -32,19 +45,25 @@ AUDITED = {"files.open", *FILES.values()}
 
 
 class Trap:
-    """Writes each act to a log, and kills the process before or after the one it waits for; 0 waits for none."""
+    """Writes each act to a log, and kills the process before or after the one it waits for; 0 waits for none.
 
-    def __init__(self, root: Path, log: int, at: int, side: str) -> None:
+    It counts the acts whose names begin as `only` does.
+    """
+
+    def __init__(self, root: Path, log: int, only: str, at: int, side: str) -> None:
         self._root = f"{root}/"
         self._log = log
+        self._only = only
         self._at = at
         self._side = side
         self._acts = 0
 
     def before(self, name: str) -> int:
-        """Count an act that is about to happen and return its number."""
-        self._acts += 1
+        """Count an act that is about to happen and return its number; 0 if it does not count."""
         os.write(self._log, f"{name}\n".encode())
+        if not name.startswith(self._only):
+            return 0
+        self._acts += 1
         if (self._acts, self._side) == (self._at, "before"):
             self._die()
         return self._acts

@@ -14,6 +14,7 @@ CUSTOMERS = [f"kunde{number}@example.com" for number in range(12)]
 TESTERS = ["tester@example.com"]
 SEND, PULL = "send_newsletter", "pull_responses"
 CLICKS = "20261125_clicks.csv"
+LARGE = 250_000
 FEW = '["mailing_recipients", "opens", "clicks"]'
 
 SENDING = {"ledger.put_wave", "remote.stage", "remote.publish", "files.fsync", "files.rename"}
@@ -29,7 +30,8 @@ class Flow:
 
     `must` are acts without which the sweep would have missed what it is for, at the edges and `below` them. `cron`
     are the jobs that are started afterwards, again and again; where `by_hand`, a person gives the command again too.
-    `tests` is how many waves may reach the test recipients.
+    `waves` and `tests` are how many waves, each once, may reach a customer and a test recipient;
+    it dies at acts whose names begin as `only` does.
     """
 
     name: str
@@ -40,7 +42,9 @@ class Flow:
     below: set[str]
     cron: tuple[str, ...] = (SEND,)
     by_hand: bool = False
+    waves: int = 1
     tests: int = 0
+    only: str = ""
 
     @property
     def sends(self) -> bool:
@@ -94,10 +98,10 @@ def _with_testers(world: World) -> None:
     world.append(f"jobs/{SEND}.toml", '\n[test_recipients]\nfile = "testers.csv"\n')
 
 
-def _sent(world: World) -> None:
+def _sent(world: World, schemas: str = FEW) -> None:
     job = world.shop / "jobs" / f"{PULL}.toml"
     lines = job.read_text("utf-8").splitlines()
-    kept = [f"schemas = {FEW}" if line.startswith("schemas") else line for line in lines]
+    kept = [f"schemas = {schemas}" if line.startswith("schemas") else line for line in lines]
     job.write_text("\n".join(kept), "utf-8")
     _done(world, "run", SEND, at=MORNING)
     world.platform.tick(MORNING + timedelta(minutes=10))
@@ -161,6 +165,22 @@ def _refused(world: World) -> None:
     job.write_text(text, "utf-8")
 
 
+def _large(world: World) -> None:
+    """Have a file delivered that DuckDB writes in several row groups, before it commits."""
+    _first_delivery(world)
+    path = world.platform.places.root / "sftp/de/outgoing/20261125_opens.csv"
+    head, *lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(head + max(lines, key=lines.count) * LARGE)
+    world.written[path.name] = LARGE
+
+
+def _bounced(world: World) -> None:
+    """Have a wave of which it is known whom it bounced."""
+    _sent(world, '["mailings", "mailing_recipients", "responses"]')
+    _day(world, 1)
+    _done(world, "run", PULL, at=MORNING + timedelta(days=1))
+
+
 def _corrected(world: World) -> None:
     """Correct each rejected row of a loaded file: it becomes a repetition of one that was right."""
     _loaded(world)
@@ -178,6 +198,7 @@ def _corrected(world: World) -> None:
 
 
 LATER = MORNING + timedelta(days=2)
+BOUNCED = ("resend", "20261124070000", "--soft-bounces")
 
 FLOWS = (
     Flow("send", ("run", SEND), MORNING, _ready, SENDING, ON_THE_WIRE),
@@ -196,4 +217,6 @@ FLOWS = (
          {"warehouse.close", "ledger.put_load", "files.rename"}, INTO_THE_WAREHOUSE - {"wire.send"}, (PULL,), by_hand=True),
     Flow("forget", ("forget", CUSTOMERS[3], CUSTOMERS[5]), LATER, _loaded,
          {"warehouse.forget", "ledger.scrub", "files.rename"}, INTO_THE_WAREHOUSE - {"wire.send"}, (PULL,), by_hand=True),
+    Flow("resend", BOUNCED, LATER, _bounced, SENDING, ON_THE_WIRE, by_hand=True, waves=2),
+    Flow("pull, large", ("run", PULL), LATER, _large, LOADING, INTO_THE_WAREHOUSE, (PULL,), only="warehouse."),
 )  # fmt: skip

@@ -73,9 +73,10 @@ def _live(order: dict[str, Any]) -> None:
 def _arm(order: dict[str, Any], log: int) -> None:
     if order["calls"]:
         library = ctypes.CDLL(order["calls"])
-        library.arm_calls(order["root"].encode(), log, order["at"], order["side"] == "midway")
+        names = order["root"].encode(), log, order["only"].encode()
+        library.arm_calls(*names, order["at"], order["side"] == "midway")
     else:
-        arm(Trap(Path(order["root"]), log, order["at"], order["side"]))
+        arm(Trap(Path(order["root"]), log, order["only"], order["at"], order["side"]))
     if order["idle"]:
         kind, _, name = order["idle"].partition(".")
         setattr(edges()[kind], name, lambda *_given, **_named: None)

@@ -38,9 +38,10 @@ Weapon = Literal["edges", "calls"]
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """Where a process is to die: before, after or midway through which act; the default is nowhere."""
+    """Where a process is to die: before, after or midway through which act named so; the default is nowhere."""
 
     weapon: Weapon = "edges"
+    only: str = ""
     at: int = 0
     side: str = "before"
 
@@ -60,7 +61,7 @@ class Ended:
 class World:
     """A platform and a project in one folder, and the commands that are given there.
 
-    `idle` names a method at an edge that does nothing, in every process: the program is then broken on purpose.
+    `written` are the rows of response files that were made by hand. `idle` names a method at an edge that does nothing, in every process: the program is then broken on purpose.
     """
 
     def __init__(self, folder: Path, idle: str = "") -> None:
@@ -74,6 +75,7 @@ class World:
         self.platform = Platform(self._now / "platform", Config(reactions=LIVELY, export=EXPORT))
         self.server = Server(self.platform)
         self.post = PostOffice()
+        self.written: dict[str, int] = {}
         self._letters: dict[str, list[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -133,6 +135,7 @@ class World:
             "log": str(log),
             "calls": str(self._calls) if blow.weapon == "calls" else "",
             "idle": self._idle,
+            "only": blow.only,
             "at": blow.at,
             "side": blow.side,
         }
