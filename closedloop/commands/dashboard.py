@@ -27,7 +27,7 @@ def dashboard(setting: Setting, file: Path | None) -> None:
     """Write one HTML page about mailings, reactions and deliveries.
 
     It holds no addresses and needs no network: open it in a browser, mail it, print it. FILE is [dashboard] file of closedloop.toml
-    unless given, var/dashboard.html by default. With a section [dashboard] every pull writes it anew.
+    unless given, else dashboard.html in the state folder. With a section [dashboard] every pull writes it anew.
 
     \b
     closedloop dashboard
@@ -77,6 +77,7 @@ def _write(project: "Project", path: Path, now: "datetime") -> int:
     from closedloop.state import StateFolder
 
     state, settings = StateFolder(project.state), project.settings
+    state.refuse_if_gone()
     with ExitStack() as opened:
         sources = Sources(
             settings.clients,
@@ -91,7 +92,9 @@ def _write(project: "Project", path: Path, now: "datetime") -> int:
 
 def _usual_path(project: "Project") -> Path:
     configured = project.settings.dashboard
-    return project.root / (configured.file if configured else "var/dashboard.html")
+    if configured and configured.file:
+        return project.root / configured.file
+    return project.state / "dashboard.html"
 
 
 def _warehouse_path(project: "Project") -> Path:

@@ -98,9 +98,9 @@ class Suppression(Strict):
 
 
 class DashboardSettings(Strict):
-    """The page that every pull writes: where, relative to the project, and in which language (the mail's, or English)."""
+    """The page that every pull writes: where, relative to the project (or in the state folder), and in which language."""
 
-    file: str = Field(default="var/dashboard.html", min_length=1)
+    file: str | None = Field(default=None, min_length=1)
     language: Language | None = None
 
 

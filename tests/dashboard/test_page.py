@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -17,7 +18,7 @@ from closedloop.cli import Clock, Setting, cli
 from closedloop.commands.dashboard import refreshing
 from closedloop.core.german_page import PAGE_WORDS, SCRIPT_WORDS
 from closedloop.core.tongue import CATALOGUE
-from closedloop.errors import ClosedLoopError, RemoteError, TryLater
+from closedloop.errors import ClosedLoopError, RemoteError, StateTrouble, TryLater
 from closedloop.project import Project
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -124,6 +125,14 @@ def test_a_project_that_never_pulled_has_a_page_too(make_shop: MakeShop) -> None
     told(fresh)
     assert "Nothing was delivered yet." in (fresh.root / "var/dashboard.html").read_text("utf-8")
     assert not (fresh.root / "var/warehouse.duckdb").exists()
+
+
+def test_without_its_state_folder_there_is_no_page(make_shop: MakeShop) -> None:
+    lost = make_shop(mailings=1, each=10)
+    shutil.rmtree(lost.state)
+    with pytest.raises(StateTrouble, match="the state folder is not there"):
+        told(lost)
+    assert not lost.state.exists()
 
 
 def test_its_group_may_read_it_and_no_part_is_left(shop: Project, tmp_path: Path) -> None:
