@@ -11,6 +11,7 @@ from closedloop.core.grammar import Grammar
 from closedloop.core.parse import MAX_RECORD, Broken, read
 from closedloop.errors import ProjectError
 from closedloop.model.job import Selection
+from closedloop.model.settings import database_file
 from closedloop.model.table import Column, Schema
 from closedloop.stopping import NEVER, Stopping
 from closedloop.warehouse.base import Warehouse
@@ -51,9 +52,8 @@ def query_rows(
 
 
 def database_path(url: str, root: Path) -> Path:
-    """Return the file that a duckdb URL names: three slashes relative to the project, four absolute."""
-    path = url.removeprefix("duckdb://").removeprefix("/")
-    return root / path
+    """Return the file that a duckdb URL names in a project."""
+    return root / database_file(url)
 
 
 def file_rows(path: Path, shown: str) -> Iterator[pl.DataFrame]:

@@ -2,20 +2,32 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from closedloop.core import trouble
-from closedloop.core.confirm import evidence, mailed_twice, watched
-from closedloop.core.report import from_json, troubles
+from closedloop.core.confirm import (
+    days_since,
+    evidence,
+    mailed_twice,
+    not_seen,
+    unconfirmed,
+    unseen,
+    watched,
+)
+from closedloop.core.plan import plan, window
+from closedloop.core.report import NOT_TAKEN_IN, from_json, gaps, troubles
 from closedloop.core.room import scarcity
 from closedloop.core.sent import sent_in
 from closedloop.core.slots import current_slot, next_slot
+from closedloop.holdings import Holding
 from closedloop.ledger import Ledger, Run
-from closedloop.model.error_file import ErrorFile
+from closedloop.model.error_file import Case, ErrorFile, NextStep
+from closedloop.model.file import RemoteFile
 from closedloop.model.job import PullJob, SendJob
+from closedloop.model.run import MissingFile, PullResult, RunReport
 from closedloop.model.wave import Wave, WaveState
 from closedloop.project import Project
 from closedloop.state import StateFolder
@@ -35,7 +47,8 @@ SETTLED = (WaveState.PUBLISHED, WaveState.CONFIRMED)
 class JobStatus:
     """One job: when it ran, how that ended, when it is due, and what a person should know. Times are UTC.
 
-    `last_wave` says what is known of the latest wave that went out.
+    `last_wave` says what is known of the latest wave that went out, `unconfirmed` of each that nothing shows yet;
+    `missing` are the files that never came and still may. `next_steps` are what the open error files offer.
     """
 
     job: str
@@ -49,13 +62,17 @@ class JobStatus:
     error_files: tuple[str, ...]
     sentences: tuple[str, ...]
     last_wave: str | None = None
+    unconfirmed: tuple[str, ...] = ()
+    missing: tuple[MissingFile, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
-        return {
-            key: value.isoformat() if isinstance(value, datetime) else value
-            for key, value in asdict(self).items()
-        }
+        steps = [step.model_dump() for step in self.next_steps]
+        plain: dict[str, Any] = json.loads(
+            json.dumps(asdict(replace(self, next_steps=())), default=_plain)
+        )
+        return {**plain, "next_steps": steps}
 
     def as_row(self) -> tuple[str, ...]:
         """Return job, client, last run, outcome and next slot, times in the client's zone."""
@@ -81,6 +98,17 @@ def table(jobs: Sequence[JobStatus]) -> tuple[tuple[str, ...], list[tuple[str, .
     return lines[0], lines[1:]
 
 
+def as_json(jobs: Sequence[JobStatus], held: Sequence[Holding], free_bytes: int) -> str:
+    """Return all of it as JSON text; times are UTC."""
+    state = {"free_bytes": free_bytes, "holds": [asdict(one) for one in held]}
+    given = {"jobs": [job.as_dict() for job in jobs], "state": state}
+    return json.dumps(given, default=_plain, ensure_ascii=False)
+
+
+def _plain(moment: date) -> str:
+    return moment.isoformat()
+
+
 def shown(moment: datetime, zone: ZoneInfo) -> str:
     """Return a time in a zone, with the zone's name."""
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
@@ -102,11 +130,15 @@ def _glance(
     told = [error.wave.wave_id for error in ours if error.wave]
     client = project.client(job.client)
     waves = [wave for wave in ledger.waves(job.client) if wave.job == name]
+    reported = _reported(last)
+    missing = _missing(job, project, ledger, _on_its_way(reported, ours, now), now)
     sentences = [
         *(_about_error(error, client.zone) for error in ours),
-        *(line for line in _told(last) if not any(line in error.problem for error in ours)),
+        *(line for line in _told(last, reported) if not any(line in one.problem for one in ours)),
+        *gaps(missing),
         *(_about(w) for w in waves if w.state not in SETTLED and w.wave_id not in told),
         *(mailed_twice(wave) for wave in watched(waves, now) if wave.mailings > 1),
+        *(not_seen(wave, days_since(wave, now)) for wave in unseen(waves, now)),
         *_overdue(job, waves, last, now, client.zone),
         *_short_of_room(job, project, ledger),
     ]
@@ -123,6 +155,9 @@ def _glance(
         error_files=tuple(error.name for error in ours),
         sentences=tuple(f"{name}: {sentence}" for sentence in sentences),
         last_wave=evidence(sent[-1]) if sent else None,
+        unconfirmed=tuple(evidence(wave) for wave in unconfirmed(waves, now)),
+        missing=missing,
+        next_steps=tuple(dict.fromkeys(step for error in ours for step in error.next_steps)),
     )
 
 
@@ -133,17 +168,50 @@ def _short_of_room(job: SendJob | PullJob, project: Project, ledger: Ledger) -> 
     return [short] if short else []
 
 
-def _told(last: Run | None) -> list[str]:
-    """Return what the last run left to say: why it failed, what was rejected, which files it missed."""
+def _reported(last: Run | None) -> RunReport | None:
+    """Return what the last run did, unless it ended in an error."""
+    if last is None or "error" in json.loads(last.report):
+        return None
+    return from_json(last.report)
+
+
+def _told(last: Run | None, reported: RunReport | None) -> list[str]:
+    """Return what the last run left to say: why it failed, what was rejected. What time goes on to change is asked anew."""
     if last is None:
         return []
-    ended = json.loads(last.report)
-    if "error" in ended:
-        return str(ended["error"]).splitlines()
+    if reported is None:
+        return str(json.loads(last.report)["error"]).splitlines()
+    if isinstance(reported.result, PullResult):
+        lasting = replace(reported.result, missing=(), waves=(), unseen=())
+        return troubles(replace(reported, result=lasting))
     # Of an unknown outcome the wave itself tells, for as long as it is unknown.
-    if ended["result"].get("outcome") == "unknown":
-        return []
-    return troubles(from_json(last.report))
+    return [] if reported.result.outcome == "unknown" else troubles(reported)
+
+
+def _on_its_way(
+    reported: RunReport | None, errors: Sequence[ErrorFile], now: datetime
+) -> list[RemoteFile]:
+    """Return the files that came and wait: refused ones, and those that the last run saw and could not take in."""
+    refused = [note for error in errors if error.case is Case.REFUSED_FILES for note in error.files]
+    seen = reported.result.files if reported and isinstance(reported.result, PullResult) else ()
+    names = {note.name for note in refused}
+    names |= {file.name for file in seen if file.status in NOT_TAKEN_IN}
+    return [RemoteFile(name, 0, now) for name in names]
+
+
+def _missing(
+    job: SendJob | PullJob,
+    project: Project,
+    ledger: Ledger,
+    there: Sequence[RemoteFile],
+    now: datetime,
+) -> tuple[MissingFile, ...]:
+    """Return what the next pull misses, as far as it can be told without asking the server."""
+    if not isinstance(job, PullJob):
+        return ()
+    client = project.client(job.client)
+    days = window(now, client.zone, client.retention_days, job.expected_by)
+    return plan(there, ledger.files(job.client), project.incoming(job), days).missing
 
 
 def _about_error(error: ErrorFile, zone: ZoneInfo) -> str:

@@ -242,7 +242,7 @@ def test_the_status_of_a_new_project_says_that_nothing_ran_and_makes_nothing(
 
 def test_the_status_as_json_is_for_machines(shop: Path, closedloop: Run) -> None:
     ended = closedloop("--project", shop, "--now", NOW, "status", "--json")
-    pull, send = json.loads(ended.out)
+    pull, send = json.loads(ended.out)["jobs"]
     assert (pull["job"], pull["last_run"], pull["exit_code"]) == ("pull_responses", None, None)
     assert pull["next_slot"] == "2026-11-20T12:10:00+00:00"
     assert send["next_slot"] == "2026-11-24T05:00:00+00:00"
@@ -640,7 +640,7 @@ def test_a_wrong_selection_stops_a_run_before_anything_is_written_remotely(
 def test_the_status_after_a_run_says_what_is_missing(desk: Desk, closedloop: Run) -> None:
     deliver(desk, "20261120", "mailings")
     closedloop("-p", desk.shop, "--now", NOW, "run", "pull_responses")
-    pull, _ = json.loads(closedloop("-p", desk.shop, "--now", NOW, "status", "--json").out)
+    pull, _ = json.loads(closedloop("-p", desk.shop, "--now", NOW, "status", "--json").out)["jobs"]
     assert (pull["last_run"][:16], pull["exit_code"]) == ("2026-11-20T12:00", 0)
     (sentence,) = pull["sentences"]
     assert sentence.startswith("pull_responses: mailing_recipients, links, clicks, opens, ")

@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "warehouse": {"model", "errors", "stopping"},
     "ledger": {"model", "errors"},
     "state": {"model", "errors"},
+    "holdings": {"core", "state"},
     "locks": {"errors"},
     "stopping": {"errors"},
     "spool": {"state", "errors"},

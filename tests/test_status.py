@@ -8,7 +8,7 @@ import pytest
 
 from closedloop.core.report import as_json
 from closedloop.ledger import Ledger, Run
-from closedloop.model.file import Counts
+from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.run import FileOutcome, FileStatus, MissingFile, PullResult, RunReport
 from closedloop.model.wave import Wave, WaveState
 from closedloop.project import Project, load_project
@@ -92,7 +92,7 @@ def test_a_pull_that_failed_says_why(project: Project, ledger: Ledger) -> None:
         bad, name="20261120_clicks.csv", status=FileStatus.LOADED, counts=Counts(7, 1), detail=""
     )
     ledger.put_run(ran(1, files=(good, bad)))
-    assert seen(project, ledger)["pull_responses"].sentences == (
+    assert seen(project, ledger)["pull_responses"].sentences[:2] == (
         "pull_responses: 20261120_opens.csv: refused: half is bad",
         "pull_responses: 20261120_clicks.csv: 1 of 8 rows rejected",
     )
@@ -116,7 +116,7 @@ A_WEEK_AGO = SLOT - timedelta(days=7)
 def test_a_slot_without_its_wave_is_named_once_a_job_sends(
     project: Project, ledger: Ledger
 ) -> None:
-    ledger.put_wave(replace(WAVE, slot=A_WEEK_AGO, built_at=A_WEEK_AGO))
+    ledger.put_wave(replace(WAVE, slot=A_WEEK_AGO, built_at=A_WEEK_AGO, seen=3))
     assert seen(project, ledger)["send_newsletter"].sentences == (OVERDUE,)
     ledger.put_wave(replace(WAVE, wave_id=WAVE.wave_id + 1, slot=SLOT, built_at=SLOT))
     assert seen(project, ledger)["send_newsletter"].sentences == ()
@@ -132,11 +132,54 @@ def test_test_waves_fill_no_slot_and_begin_nothing(project: Project, ledger: Led
     assert seen(project, ledger)["send_newsletter"].sentences == ()
 
 
-def test_what_the_last_pull_missed_is_named(project: Project, ledger: Ledger) -> None:
-    ledger.put_run(ran(0, MissingFile("clicks", date(2026, 11, 19), 13)))
-    assert seen(project, ledger)["pull_responses"].sentences == (
+def loaded(schema: str, day: date) -> Load:
+    name = f"{day:%Y%m%d}_{schema}.csv"
+    return Load(FileIdentity("de", schema, name, day, 1, NOW, ""), Counts(1), NOW)
+
+
+def test_what_never_came_is_named_with_the_days_left_as_of_now(
+    project: Project, ledger: Ledger
+) -> None:
+    days = [date(2026, 11, 18), date(2026, 11, 19), date(2026, 11, 20)]
+    for day in days:
+        for schema in project.jobs["pull_responses"].model_dump()["schemas"]:
+            if (schema, day) != ("clicks", days[1]):
+                ledger.put_load(loaded(schema, day))
+    # What the last run missed came meanwhile, or has fewer days left by now.
+    ledger.put_run(ran(0, MissingFile("opens", days[0], 13)))
+    status = seen(project, ledger)["pull_responses"]
+    assert status.sentences == (
         "pull_responses: clicks of 2026-11-19 is missing: 13 days left to fetch it",
     )
+    assert status.as_dict()["missing"] == [
+        {"schema": "clicks", "day": "2026-11-19", "days_left": 13}
+    ]
+
+
+@pytest.mark.parametrize("status", [FileStatus.WAITING, FileStatus.UNREACHABLE])
+def test_a_file_that_is_there_and_waits_is_not_missing(
+    project: Project, ledger: Ledger, status: FileStatus
+) -> None:
+    day = NOW.date()
+    *schemas, last = project.jobs["pull_responses"].model_dump()["schemas"]
+    for schema in schemas:
+        ledger.put_load(loaded(schema, day))
+    assert seen(project, ledger)["pull_responses"].missing == (MissingFile(last, day, 14),)
+    ledger.put_run(ran(0, files=(FileOutcome(f"20261120_{last}.csv", last, day, status),)))
+    assert seen(project, ledger)["pull_responses"].missing == ()
+
+
+def test_a_wave_that_nothing_shows_is_named_by_age(project: Project, ledger: Ledger) -> None:
+    ledger.put_wave(WAVE)
+    ledger.put_wave(replace(WAVE, wave_id=1, seen=3))
+    ledger.put_wave(replace(WAVE, wave_id=2, built_at=A_WEEK_AGO))
+    status = seen(project, ledger)["send_newsletter"]
+    assert [sentence.split(":")[0] for sentence in status.unconfirmed] == [
+        "wave 2",
+        f"wave {WAVE.wave_id}",
+    ]
+    (sentence,) = [sentence for sentence in status.sentences if "no response data" in sentence]
+    assert "wave 2 (3 recipients) went out 10 days ago" in sentence
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The commands of every day: run and status."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from closedloop.model.job import PullJob, SendJob
     from closedloop.model.run import RunReport
     from closedloop.project import Project
+    from closedloop.status import JobStatus
 
 
 @click.command()
@@ -190,30 +191,40 @@ def _refuse_what_does_not_fit(wish: "Wish", job: "SendJob | PullJob") -> None:
 def status(setting: Setting, *, as_json: bool) -> None:
     """Show each job at a glance: its last run and why it failed, its next slot, what is missing, what waits for a person.
 
-    Times are in the zone of the job's client; the JSON's are UTC. Asks neither the server nor the warehouse.
+    Below that: letters and files that wait, and how much room the state folder takes. Times are in the zone of the job's
+    client; the JSON's are UTC. Asks neither the server nor the warehouse, and lists the state folder without opening its files.
 
     \b
     closedloop status
-    closedloop status --json | jq '.[] | select(.exit_code > 0)'
+    closedloop status --json | jq '.jobs[] | select(.exit_code > 0)'
     """
-    import json
-
-    from closedloop.console import show_table
     from closedloop.errorfiles import ErrorFiles
+    from closedloop.holdings import holdings, in_one_line, lingering
     from closedloop.ledger import Ledger
+    from closedloop.model.settings import database_file
     from closedloop.state import StateFolder
-    from closedloop.status import glance, table
+    from closedloop.status import as_json as to_json
+    from closedloop.status import glance
 
-    project = setting.project()
+    project, now = setting.project(), setting.now()
     state = StateFolder(project.state)
     with Ledger(state.ledger) as ledger:
-        jobs = glance(project, ledger, ErrorFiles(state).open(), setting.now())
+        jobs = glance(project, ledger, ErrorFiles(state).open(), now)
+    held = holdings(state, project.root / database_file(project.settings.warehouse.url))
     if as_json:
-        click.echo(json.dumps([job.as_dict() for job in jobs], ensure_ascii=False))
+        click.echo(to_json(jobs, held, state.free_bytes()))
         return
+    _show_status(jobs, [*lingering(held, now), in_one_line(held, state.free_bytes())])
+
+
+def _show_status(jobs: "Sequence[JobStatus]", rest: Sequence[str]) -> None:
+    from closedloop.console import show_table
+    from closedloop.status import table
+
     show_table(*table(jobs))
     for job in jobs:
-        if job.last_wave:
-            click.echo(f"{job.job}: {job.last_wave}")
-    for sentence in (sentence for job in jobs for sentence in job.sentences):
+        waves = [job.last_wave, *job.unconfirmed] if job.last_wave else job.unconfirmed
+        for sentence in dict.fromkeys(waves):
+            click.echo(f"{job.job}: {sentence}")
+    for sentence in (*(sentence for job in jobs for sentence in job.sentences), *rest):
         click.echo(sentence)

@@ -68,16 +68,18 @@ def names_as_imported(log: str, upload: str) -> bool:
     return any(name.search(line) and not FAILURE.search(line) for line in log.splitlines())
 
 
-def unseen(waves: Iterable[Wave], now: datetime) -> list[Wave]:
-    """Return the waves that went out over a week ago and that the response data does not show."""
+def unconfirmed(waves: Iterable[Wave], now: datetime) -> list[Wave]:
+    """Return the waves that went out and that the response data does not show yet."""
     return [
         wave
         for wave in watched(waves, now)
-        if wave.state in SENT
-        and wave.seen is None
-        and not wave.test
-        and now - _known_since(wave) >= UNSEEN
+        if wave.state in SENT and wave.seen is None and not wave.test
     ]
+
+
+def unseen(waves: Iterable[Wave], now: datetime) -> list[Wave]:
+    """Return those of them that went out over a week ago."""
+    return [wave for wave in unconfirmed(waves, now) if now - _known_since(wave) >= UNSEEN]
 
 
 def earlier(waves: Sequence[Wave], source_mailing: int) -> Wave | None:

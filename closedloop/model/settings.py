@@ -119,3 +119,8 @@ class Settings(Strict):
         """The language of the page."""
         own = self.dashboard.language if self.dashboard else None
         return own or (self.mail.language if self.mail else "en")
+
+
+def database_file(url: str) -> PurePosixPath:
+    """Return the file that a duckdb URL names: three slashes relative to the project, four absolute."""
+    return PurePosixPath(url.removeprefix("duckdb://").removeprefix("/"))

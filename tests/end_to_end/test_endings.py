@@ -139,7 +139,7 @@ def test_a_query_that_never_ends_is_broken_off_at_the_deadline(made: Shop, serve
     )
     assert list(Path(server.upload).iterdir()) == []
     assert list((made.root / "var" / "outbox" / "de").iterdir()) == []
-    (told,) = json.loads(made.do("status", "--json").stdout)[-1:]
+    told = json.loads(made.do("status", "--json").stdout)["jobs"][-1]
     assert told["exit_code"] == 75
     job.write_text(text)
     assert made.report("send_newsletter", "2026-11-24T06:10Z")["result"]["outcome"] == "sent"

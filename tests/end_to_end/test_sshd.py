@@ -177,5 +177,5 @@ def test_a_send_that_is_killed_at_any_moment_mails_once(made: Shop, server: Clie
         assert len([name for name in names if name.startswith(day.replace("-", ""))]) == 1
         assert not [name for name in names if name.endswith(".part")]
     assert list((made.root / "var" / "outbox" / "de").iterdir()) == []
-    told = json.loads(made.do("status", "--json").stdout)
+    told = json.loads(made.do("status", "--json").stdout)["jobs"]
     assert {job["job"]: job["sentences"] for job in told}["send_newsletter"] == []
