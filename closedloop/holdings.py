@@ -41,13 +41,13 @@ def holdings(state: StateFolder, warehouse: Path) -> list[Holding]:
     """
     kinds: dict[str, list[os.stat_result]] = {}
     both = (warehouse, warehouse.with_name(f"{warehouse.name}.wal"))
+    lead = len(f"{state.root}/")
     with speaking(state.root):
-        for path, found in _files(state.root):
-            if path not in both:
-                kind = _kind(path.relative_to(state.root))
-                kinds.setdefault(kind, []).append(found)
-        for path in filter(Path.is_file, both):
-            kinds.setdefault("warehouse", []).append(path.stat())
+        for path, found in _files(str(state.root)):
+            if path not in map(str, both):
+                kinds.setdefault(_kind(path[lead:].split("/")), []).append(found)
+        for file in filter(Path.is_file, both):
+            kinds.setdefault("warehouse", []).append(file.stat())
     found_kinds = [_holding(kind, found) for kind, found in kinds.items() if kind]
     return sorted(found_kinds, key=lambda holding: -holding.bytes)
 
@@ -90,25 +90,23 @@ def age(span: timedelta) -> str:
     return number(minutes, "minute")
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    # What is removed while we look is no trouble.
+def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    # What is removed while we look is no trouble. Plain text, for an archive of years has many thousand files.
     with suppress(FileNotFoundError), os.scandir(folder) as found:
         for one in found:
             if one.is_dir(follow_symlinks=False):
-                yield from _files(Path(one.path))
+                yield from _files(one.path)
                 continue
             with suppress(FileNotFoundError):
-                yield Path(one.path), one.stat()
+                yield one.path, one.stat()
 
 
-def _kind(path: Path) -> str:
+def _kind(parts: Sequence[str]) -> str:
     """Return what kind of file this is; nothing for those that are only there to be locked."""
-    kind = path.parts[0]
-    if len(path.parts) == 1:
+    kind, name = parts[0], parts[-1]
+    if len(parts) == 1:
         return "ledger" if kind.startswith("ledger.sqlite") else "other"
-    if kind == "locks" or not path.name.endswith(COUNTED.get(kind, "")):
-        return ""
-    return kind
+    return kind if kind != "locks" and name.endswith(COUNTED.get(kind, "")) else ""
 
 
 def _holding(kind: str, found: Sequence[os.stat_result]) -> Holding:

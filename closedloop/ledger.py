@@ -189,6 +189,16 @@ class Ledger:
         rows = self._rows("select * from runs where job = ? order by rowid desc limit 1", job)
         return _run(rows[0]) if rows else None
 
+    def run(self, run_id: str) -> Run | None:
+        """Return the run of this id."""
+        rows = self._rows("select * from runs where run_id = ?", run_id)
+        return _run(rows[0]) if rows else None
+
+    def latest_runs(self, count: int) -> list[Run]:
+        """Return the runs that were written down last, the latest first."""
+        rows = self._rows("select * from runs order by rowid desc limit ?", count)
+        return [_run(row) for row in rows]
+
     def runs_since(self, moment: datetime) -> list[Run]:
         """Return the runs that began since a moment, the latest first, without their reports."""
         rows = self._rows(
