@@ -22,6 +22,8 @@ OF_THE_DISK = (
     "Input/output error", "max_temp_directory_size",
 )  # fmt: skip
 """What DuckDB quotes of the system's errors that another run may not meet any more."""
+OF_DAMAGE = ("Corrupt database file", "Corrupt WAL file", "replaying WAL file")
+"""What DuckDB says where a death in the middle of a write has left half a block: it writes some in place."""
 
 Came = TypeVar("Came")
 
@@ -144,6 +146,12 @@ def _ours(opening: Opening, failure: str, error: Exception) -> ClosedLoopError:
         return WarehouseBusy(
             f"the warehouse {opening.path} is held{who}, after {opening.lock_wait_seconds:g} s of waiting: another "
             f"run, a DuckDB shell or a notebook; close it, or let the next run try again"
+        )
+    if any(words in text for words in OF_DAMAGE):
+        return WarehouseError(
+            f"the warehouse {opening.path} is damaged ({spoken(error)}). Put a backup in its place; or move it aside, with its "
+            f"{opening.path.name}.wal if there is one, and run the pull jobs: they fill a new one from archive and server, but "
+            "for tables of your own"
         )
     return WarehouseError(f"the warehouse {opening.path} {failure}: {spoken(error)}")
 

@@ -7,8 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
+import duckdb
+
 from closedloop.model.wave import WaveState
-from tests.sweep.flows import CUSTOMERS, TESTERS, Flow
+from tests.sweep.flows import CUSTOMERS, PULL, TESTERS, Flow
 from tests.sweep.world import Ended, World
 
 ROUNDS = 6
@@ -67,6 +69,10 @@ def live_on(world: World, flow: Flow, *, prompt: bool) -> Aftermath:
             by_hand = world.do(*flow.words, at=now + BETWEEN / 4)
             wrong += _unexpected([by_hand], {*EXPECTED, 2})
         world.platform.tick(now + BETWEEN / 2)
+        if any("is damaged" in each.said for each in ended):
+            asked = True
+            world.move_warehouse_aside()
+            world.do("run", PULL, at=now + BETWEEN / 2)
         again, codes = codes, tuple(each.code for each in ended)
         if unknown := _unknown(world):
             asked = True
@@ -74,15 +80,21 @@ def live_on(world: World, flow: Flow, *, prompt: bool) -> Aftermath:
             wrong += _unexpected(_answer(world, now + BETWEEN * 3 / 4), {0})
         elif codes == again:
             break
-    # First what lies there: to ask the warehouse is to open it, and that tidies up.
-    wrong += [
-        *_left_over(world),
-        *_mailed(world, flow),
-        *_imported(world),
-        *_remembered(world),
-        *_counted(world),
-    ]
-    return Aftermath(_facts(world, codes), asked, tuple(wrong))
+    return _judged(world, flow, codes, wrong, asked=asked)
+
+
+def _judged(
+    world: World, flow: Flow, codes: tuple[int, ...], wrong: list[str], *, asked: bool
+) -> Aftermath:
+    """Hold the promises against the facts: first what lies there, for to ask the warehouse is to open it, and that tidies up."""
+    rows: dict[str, tuple[int, int]] = {}
+    wrong += [*_left_over(world), *_mailed(world, flow), *_imported(world), *_remembered(world)]
+    try:
+        wrong += _counted(world)
+        rows = _rows(world)
+    except duckdb.Error as error:
+        wrong.append(f"the warehouse can't be read: {error}")
+    return Aftermath(_facts(world, rows, codes), asked, tuple(wrong))
 
 
 def _unexpected(ended: list[Ended], expected: set[int]) -> list[str]:
@@ -115,10 +127,10 @@ def _answer(world: World, now: datetime) -> list[Ended]:
     ]  # fmt: skip
 
 
-def _facts(world: World, codes: tuple[int, ...]) -> Facts:
+def _facts(world: World, rows: dict[str, tuple[int, int]], codes: tuple[int, ...]) -> Facts:
     return Facts(
         mailed={address: len(waves) for address, waves in world.mailed().items() if address in CUSTOMERS},
-        rows=_rows(world),
+        rows=rows,
         quarantine={path.name: _digest(path.read_text("utf-8")) for path in _files(world, "quarantine")},
         archive=tuple(path.name for path in _files(world, "archive")),
         landing=tuple(path.name for path in _files(world, "landing")),

@@ -148,6 +148,12 @@ class World:
         self._settle()
         return Ended(code, said.read_text("utf-8"), tuple(log.read_text("utf-8").split()))
 
+    def move_warehouse_aside(self) -> None:
+        """Do as the program says where a death has damaged the warehouse."""
+        for path in self.state.glob("warehouse.duckdb*"):
+            if path.is_file():
+                path.unlink()
+
     def grow_old(self, by: timedelta) -> None:
         """Let time pass for the letters on the disk, whose clock is not the one that commands are given."""
         for path in (self.state / "mail").glob("*.part"):

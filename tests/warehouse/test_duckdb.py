@@ -19,6 +19,7 @@ from closedloop.warehouse.duckdb import DuckDBWarehouse, select_from
 
 Take = Callable[..., None]
 
+FIRST_BLOCK = 3 * 4096
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 DIE_LOADING = """
 import sys, time, tomllib
@@ -166,6 +167,22 @@ def test_a_file_that_is_no_warehouse_is_left_alone(path: Path) -> None:
     with pytest.raises(WarehouseError, match="not a valid DuckDB database"):
         DuckDBWarehouse(path, 0, Suppression()).loads("de")
     assert path.read_text() == "hello" * 1000
+
+
+def test_a_damaged_warehouse_is_left_alone_and_says_how_to_get_another(
+    warehouse: Warehouse, take: Take, path: Path
+) -> None:
+    take("clicks", 3, [{}])
+    warehouse.close()
+    with path.open("r+b") as stream:
+        stream.seek(FIRST_BLOCK + 1000)
+        stream.write(b"x" * 100)
+    damaged = path.read_bytes()
+    with pytest.raises(
+        WarehouseError, match=r"is damaged .* or move it aside, .* run the pull jobs"
+    ):
+        warehouse.loads("de")
+    assert path.read_bytes() == damaged
 
 
 def test_a_warehouse_of_a_newer_program_is_left_alone(warehouse: Warehouse, path: Path) -> None:
