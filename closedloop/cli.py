@@ -181,7 +181,7 @@ ORDER = (
 for _name, _module in {
     "init": "setup",
     "check": "setup",
-    "schedule": "setup",
+    "schedule": "schedule",
     "run": "operate",
     "status": "operate",
     "report": "report",

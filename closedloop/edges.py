@@ -1,10 +1,10 @@
 """The edges of a run, built from a project: remote, warehouse, ledger, state."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from closedloop.credentials import environment
 from closedloop.errorfiles import ErrorFiles
 from closedloop.errors import ProjectError
 from closedloop.flows.ports import Ports
@@ -52,7 +52,7 @@ def ports(
     from closedloop.remote.stoppable import StoppableRemote
 
     client = project.client(job.client)
-    server = open_remote(client, project.root, os.environ.get, name=job.client)
+    server = open_remote(client, project.root, environment().get, name=job.client)
     with (
         StoppableRemote(server, stopping) as remote,
         warehouse(project, stopping) as stored,
@@ -98,7 +98,7 @@ def mailer(project: Project) -> Mailer:
         return NoMailer()
     from closedloop.mail.mailer import SpooledMailer
 
-    return SpooledMailer(settings, project.root, StateFolder(project.state), os.environ)
+    return SpooledMailer(settings, project.root, StateFolder(project.state), environment())
 
 
 def warehouse(

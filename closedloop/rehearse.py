@@ -1,6 +1,5 @@
 """What a check can find out before the first run, besides what the project's files say."""
 
-import os
 import re
 import stat
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from closedloop.core.answers import unanswerable
 from closedloop.core.recipients import column_disagreements
+from closedloop.credentials import environment
 from closedloop.errors import ProjectError, WarehouseError
 from closedloop.model.job import Selection, SendJob
 from closedloop.model.table import Schema
@@ -79,7 +79,7 @@ def _mail(project: Project) -> list[str]:
         for key, name in (("ca", mail.ca), ("password_file", mail.password_file))
         if name and not (project.root / name).is_file()
     ]
-    if mail.password_env and not os.environ.get(mail.password_env):
+    if mail.password_env and not environment().get(mail.password_env):
         questions.append(
             f"{where}.password_env: {mail.password_env} is not set here; cron and systemd must set it"
         )

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "state": {"model", "errors"},
     "holdings": {"core", "state"},
     "locks": {"errors"},
+    "credentials": set(),
     "stopping": {"errors"},
     "spool": {"state", "errors"},
     "mail": {"model", "errors", "state", "locks"},

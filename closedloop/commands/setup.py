@@ -1,6 +1,5 @@
-"""The commands of the first hour: init, check, schedule."""
+"""The commands of the first hour: init, check."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -100,38 +99,6 @@ def check(setting: Setting) -> None:
     )
     for question in questions:
         click.echo(f"before the first run: {question}")
-
-
-@click.group()
-def schedule() -> None:
-    """Print what starts the jobs.
-
-    \b
-    closedloop --project /srv/newsletter schedule cron | crontab -
-    """
-
-
-@schedule.command()
-@click.pass_obj
-def cron(setting: Setting) -> None:
-    """Print a crontab for all jobs that have a schedule.
-
-    \b
-    closedloop --project /srv/newsletter schedule cron | crontab -
-    """
-    from closedloop.core.crontab import crontab
-
-    project = setting.project()
-    zones = {name: client.zone for name, client in project.settings.clients.items()}
-    click.echo(crontab(project.jobs, zones, _own_command(), str(project.root)), nl=False)
-
-
-def _own_command() -> list[str]:
-    """Return the words that start this program from anywhere."""
-    started = Path(sys.argv[0]).absolute()
-    if started.name == "__main__.py":
-        return [sys.executable, "-m", "closedloop"]
-    return [str(started)]
 
 
 def _number(count: int, noun: str) -> str:

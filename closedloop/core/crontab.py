@@ -13,6 +13,8 @@ HEAD = """\
 """
 RETRIES = "5-55/10 * * * *"
 """When it is asked whether a slot was left without its wave; not on the minutes at which slots usually begin."""
+RETRY_EVENT = "*-*-* *:05/10:00"
+"""The same in systemd's words."""
 
 
 def crontab(

@@ -131,7 +131,9 @@ class Conversation:
         if settings.password_env:
             if password := self._environ.get(settings.password_env):
                 return password
-            raise NoServer(f"the environment variable {settings.password_env} is not set")
+            raise NoServer(
+                f"the environment variable {settings.password_env} is not set, nor is a systemd credential of this name there"
+            )
         path = password_path(settings, self._root, self._environ)
         if path is None:
             raise NoServer("there is no folder of systemd credentials ($CREDENTIALS_DIRECTORY)")

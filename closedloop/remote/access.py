@@ -57,7 +57,8 @@ class Access:
         secret = self.secrets(variable)
         if secret is None:
             raise ProjectError(
-                f"closedloop.toml: {self.setting(field)} names the environment variable {variable}, which is not set"
+                f"closedloop.toml: {self.setting(field)} names the environment variable {variable}, which is not set, nor is a "
+                "systemd credential of this name there"
             )
         return secret
 

@@ -1,3 +1,5 @@
+import os
+import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -32,3 +34,15 @@ def schema() -> Callable[..., Schema]:
         return Schema.model_validate({"name": "t", "file": "t", **(table or {}), "columns": given})
 
     return build
+
+
+@pytest.fixture(scope="session")
+def systemd_analyze() -> str:
+    """systemd's own opinion of its words."""
+    found = shutil.which("systemd-analyze")
+    if found is None:
+        lacking = "no systemd-analyze on this machine: these tests need it (apt install systemd)"
+        if os.environ.get("CLOSEDLOOP_REQUIRE_SYSTEMD"):
+            pytest.fail(lacking)
+        pytest.skip(lacking)
+    return found
