@@ -122,7 +122,17 @@ def test_the_clock_is_read_in_one_place_only() -> None:
 
 
 def test_every_part_has_its_arrows() -> None:
-    outer = {"cli", "edges", "project", "toml", "scaffold", "rehearse", "status", "console"}
+    outer = {
+        "cli",
+        "edges",
+        "project",
+        "toml",
+        "scaffold",
+        "rehearse",
+        "online",
+        "status",
+        "console",
+    }
     outer |= {"commands", "demo", "settings"}
     parts = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ROOT.rglob("*.py")}
     assert parts - {*MAY_IMPORT} - outer == {"__init__", "__main__"}

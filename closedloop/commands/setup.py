@@ -1,10 +1,15 @@
 """The commands of the first hour: init, check."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from closedloop.cli import Setting
+from closedloop.errors import ProjectError
+
+if TYPE_CHECKING:
+    from closedloop.project import Project
 
 
 @click.command()
@@ -77,20 +82,33 @@ def _next_steps(folder: Path, *, rehearsal: bool) -> list[str]:
 
 
 @click.command()
+@click.option("--online", is_flag=True, help="Ask the servers, too, and print a checklist.")
+@click.option(
+    "--log-in",
+    is_flag=True,
+    help="With --online: log in even where the last log-in was refused. Accounts get locked.",
+)
 @click.pass_obj
-def check(setting: Setting) -> None:
+def check(setting: Setting, *, online: bool, log_in: bool) -> int:
     """Check closedloop.toml, jobs/ and schemas/, and hold them against each other.
 
     Names every mistake with its file and key. Reads selections from files and from databases on this machine, to
     see that they yield exactly the subscriber columns; tries the schemas on a warehouse that is thrown away; asks no
     server.
 
+    With --online it then tries what a run needs, once and harmlessly: state folder, host key, log-in, the upload folder (a probe
+    under a temporary name is written, renamed and removed), the other folders, the clock, the warehouse, the mail server (no
+    letter). It exits with 2, 69, 75 or 1 if something failed, the first of these that fits.
+
     \b
     closedloop check
+    closedloop check --online
     closedloop --project /srv/newsletter check
     """
     from closedloop.rehearse import open_questions
 
+    if log_in and not online:
+        raise ProjectError("--log-in belongs to --online")
     project = setting.project()
     questions = open_questions(project)
     click.echo(
@@ -99,6 +117,20 @@ def check(setting: Setting) -> None:
     )
     for question in questions:
         click.echo(f"before the first run: {question}")
+    return _online(setting, project, log_in=log_in) if online else 0
+
+
+def _online(setting: Setting, project: "Project", *, log_in: bool) -> int:
+    """Print the checklist as it is found out, and return the exit code."""
+    from closedloop.online import exit_code, findings
+
+    colours = {"ok": "green", "note": "yellow", "failed": "red"}
+    found = []
+    for finding in findings(project, setting.now, log_in=log_in):
+        found.append(finding)
+        verdict = click.style(f"{finding.verdict:<6}", fg=colours[finding.verdict])
+        click.echo(f"{verdict}  {finding.what}: {finding.detail}")
+    return exit_code(found)
 
 
 def _number(count: int, noun: str) -> str:

@@ -44,7 +44,7 @@ class SpooledMailer:
         self._environ = environ
         self._limit_seconds = limit_seconds
         self._spool = LetterSpool(state.root / "mail")
-        self._pause = state.root / "mail" / "log-in-refused"
+        self._pause = _pause(state)
 
     @property
     def language(self) -> Language:
@@ -72,7 +72,7 @@ class SpooledMailer:
             # One process delivers at a time; another one's letters are taken along, or wait for the next run.
             with held(self._state.lock("mail"), "mail", "another delivery of letters"):
                 self._spool.tidy()
-                if self._spool.waiting() and not self._is_pausing():
+                if self._spool.waiting() and not is_pausing(self._state):
                     self._deliver()
         except TryLater as error:
             logger.info("%s", error)
@@ -110,10 +110,16 @@ class SpooledMailer:
             logger.warning("%s: dropped: %s", path.name, error)
         path.unlink(missing_ok=True)
 
-    def _is_pausing(self) -> bool:
-        with suppress(FileNotFoundError):
-            return 0 <= time.time() - self._pause.stat().st_mtime < PAUSE_SECONDS
-        return False
+
+def is_pausing(state: StateFolder) -> bool:
+    """Say whether the mail server refused the log-in a short while ago."""
+    with suppress(FileNotFoundError):
+        return 0 <= time.time() - _pause(state).stat().st_mtime < PAUSE_SECONDS
+    return False
+
+
+def _pause(state: StateFolder) -> Path:
+    return state.root / "mail" / "log-in-refused"
 
 
 def _told(error: Exception) -> str:
