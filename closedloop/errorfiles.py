@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from closedloop.errors import Suspended
 from closedloop.model.error_file import ErrorFile
-from closedloop.state import StateFolder, appearing, settle, speaking
+from closedloop.state import StateFolder, appearing, remove_halves, settle, speaking
 
 
 class ErrorFiles:
@@ -31,6 +31,10 @@ class ErrorFiles:
     def halts_settled(self, client: str) -> set[str]:
         """Return the platform's own error files of a client that a person has dealt with."""
         return {error.halt for error in self.resolved() if error.client == client and error.halt}
+
+    def tidy(self) -> None:
+        """Remove what killed runs left half written."""
+        remove_halves(self._folder, "*.json")
 
     def path(self, error: ErrorFile) -> Path:
         """Return where an open error file lies."""

@@ -4,8 +4,9 @@ import csv
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -20,6 +21,8 @@ CHUNK = 1 << 20
 REMEDY = (
     "make room, or mend the rights of the state folder: nothing was lost, and the next run goes on"
 )
+WRITTEN_SECONDS = 60
+"""So long nobody writes one small file."""
 HEADER = 18
 """So many bytes at most does a copy's header take."""
 
@@ -175,6 +178,14 @@ def settle(part: Path, path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def remove_halves(folder: Path, pattern: str) -> None:
+    """Remove what killed runs left half written in a folder; what another process may be writing stays."""
+    for path in folder.glob(f"{pattern}.part"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > WRITTEN_SECONDS:
+                path.unlink()
 
 
 @contextmanager

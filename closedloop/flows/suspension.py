@@ -21,6 +21,7 @@ SETTLED = (WaveState.PUBLISHED, WaveState.CONFIRMED)
 
 def refuse_if_suspended(job: Job, ports: Ports, but: ErrorFile | None = None) -> None:
     """Raise `Suspended`, in one line, where an open error file keeps the job from running; `but` is being restarted."""
+    ports.errors.tidy()
     for error in ports.errors.open():
         if but and error.name == but.name:
             continue

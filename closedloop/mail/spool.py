@@ -8,14 +8,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from closedloop.state import appearing
+from closedloop.state import appearing, remove_halves
 
 logger = logging.getLogger(__name__)
 
 MAX_AGE_SECONDS = 14 * 24 * 3600
 MAX_LETTERS = 500
-WRITTEN_SECONDS = 60
-"""So long nobody writes one letter: what is half written after that is of a killed run."""
 
 
 class LetterSpool:
@@ -53,7 +51,4 @@ class LetterSpool:
                 if age > MAX_AGE_SECONDS or place < len(waiting) - MAX_LETTERS:
                     path.unlink(missing_ok=True)
                     logger.warning("%s: dropped: no mail server took it for too long", path.name)
-        for path in self._folder.glob("*.eml.part"):
-            with suppress(OSError):
-                if now - path.stat().st_mtime > WRITTEN_SECONDS:
-                    path.unlink()
+        remove_halves(self._folder, "*.eml")

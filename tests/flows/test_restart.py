@@ -1,6 +1,7 @@
 """What a failure leaves behind, whom it suspends, and how a restart goes on."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -433,6 +434,15 @@ def test_the_document_shows_what_is_written(desk: Desk, act: Callable[[Desk], No
     )
     document = (Path(__file__).parents[2] / "docs" / "restart.md").read_text("utf-8")
     assert text in re.findall(r"^```json\n(.*?)\n```", document, re.MULTILINE | re.DOTALL)
+
+
+def test_an_error_file_that_a_killed_run_half_wrote_goes_with_the_next_run(desk: Desk) -> None:
+    half = desk.root / "var" / "errors" / "send_newsletter-20261120T060000Z.json.part"
+    half.parent.mkdir(parents=True)
+    half.write_text('{"version": 1, "na')
+    os.utime(half, (0, 0))
+    desk.pull()
+    assert desk.left("errors") == []
 
 
 def test_an_unreadable_error_file_stops_all_jobs(desk: Desk) -> None:
