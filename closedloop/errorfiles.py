@@ -1,5 +1,7 @@
 """The error files of a project: open ones in `errors/`, the others in `errors/resolved/`."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,7 +15,8 @@ class ErrorFiles:
     """The record of failures, one JSON file each, readable by the owner only.
 
     Every file appears whole or not at all, on disk before the call returns. Raises `StateTrouble` where the folder
-    can't be used, and `Suspended` where an open error file can't be read: nobody knows what it forbids.
+    can't be used, and `Suspended` where an open error file can't be read: nobody knows what it forbids. A resolved one
+    forbids nothing: if it can't be read, it is passed over.
     """
 
     def __init__(self, state: StateFolder) -> None:
@@ -22,11 +25,11 @@ class ErrorFiles:
 
     def open(self) -> list[ErrorFile]:
         """Return what waits for a person, oldest first."""
-        return _read(self._folder)
+        return _sorted(_parsed(path) for path in _paths(self._folder))
 
     def resolved(self) -> list[ErrorFile]:
         """Return what came to its end, oldest first."""
-        return _read(self._folder / "resolved")
+        return _sorted(_readable(_paths(self._folder / "resolved")))
 
     def halts_settled(self, client: str) -> set[str]:
         """Return the platform's own error files of a client that a person has dealt with."""
@@ -58,11 +61,19 @@ def _text(error: ErrorFile) -> bytes:
     return error.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
 
 
-def _read(folder: Path) -> list[ErrorFile]:
+def _paths(folder: Path) -> list[Path]:
     with speaking(folder):
-        paths = sorted(folder.glob("*.json"))
-    found = [_parsed(path) for path in paths]
+        return sorted(folder.glob("*.json"))
+
+
+def _sorted(found: Iterable[ErrorFile]) -> list[ErrorFile]:
     return sorted(found, key=lambda error: (error.time, error.name))
+
+
+def _readable(paths: Iterable[Path]) -> Iterator[ErrorFile]:
+    for path in paths:
+        with suppress(Suspended):
+            yield _parsed(path)
 
 
 def _parsed(path: Path) -> ErrorFile:

@@ -454,6 +454,18 @@ def test_an_unreadable_error_file_stops_all_jobs(desk: Desk) -> None:
             run()
 
 
+def test_an_unreadable_error_file_that_was_put_away_stops_nothing(desk: Desk) -> None:
+    with_errors_folder(desk)
+    halt(desk, "20250101000000_subscribers.csv")
+    resolved = desk.root / "var" / "errors" / "resolved"
+    resolved.mkdir(parents=True)
+    (resolved / "send_newsletter-x.json").write_text("{")
+    desk.pull()
+    assert only(desk.open_errors()).case == "import halted"
+    desk.restart("assume-sent")
+    assert desk.send().exit_code == 0
+
+
 def test_a_bug_suspends_its_job_and_shows_no_value(desk: Desk) -> None:
     with pytest.raises(KeyError):
         desk.pull(remote=Broken())
