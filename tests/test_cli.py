@@ -181,13 +181,30 @@ def test_a_run_waits_for_nobody_who_holds_its_lock(shop: Path, closedloop: Run) 
     )
 
 
-@pytest.mark.parametrize("job", ["pull_responses", "send_newsletter"])
-def test_a_run_does_not_take_a_state_folder_that_is_gone_for_a_new_one(
-    shop: Path, closedloop: Run, job: str
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run pull_responses",
+        "run send_newsletter",
+        "run send_newsletter --retry",
+        "status",
+        "restart",
+        "restart --dry-run",
+        "resend 20261121060000 --soft-bounces",
+        "forget anna@example.com",
+        "forget anna@example.com --dry-run",
+        "quarantine list",
+        "quarantine replay 20261120_clicks.csv",
+        "report",
+        "dashboard",
+    ],
+)
+def test_no_command_takes_a_state_folder_that_is_gone_for_a_new_one(
+    shop: Path, closedloop: Run, words: str
 ) -> None:
     shutil.rmtree(shop / "var")
     (shop / "var").mkdir()
-    ended = closedloop("--project", shop, "run", job)
+    ended = closedloop("--project", shop, *words.split())
     assert ended.code == 75
     assert ended.err == (
         f"closedloop: {shop}/var: the state folder is not there, or empty. If its disk is not mounted, mount it; for a new "

@@ -82,6 +82,7 @@ def _holdings(project: "Project", clients: list[str], only: str | None) -> "Iter
     from closedloop.state import StateFolder
 
     state = StateFolder(project.state)
+    state.refuse_if_gone()
     patience = Patience(project.settings.warehouse.lock_wait_seconds)
     with ExitStack() as stack:
         for path, rival in _locks(state, clients):

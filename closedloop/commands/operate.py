@@ -119,7 +119,9 @@ def _is_left_undone(setting: Setting, project: "Project", job: "SendJob | PullJo
     from closedloop.state import StateFolder
 
     slot = current_slot(job.schedule, setting.now(), project.client(job.client).zone)
-    with Ledger(StateFolder(project.state).ledger) as ledger:
+    state = StateFolder(project.state)
+    state.refuse_if_gone()
+    with Ledger(state.ledger) as ledger:
         waves = [wave for wave in ledger.waves(job.client) if wave.job == job.name]
         return is_left_undone(ledger.last_try(job.name), waves, slot)
 
@@ -208,6 +210,7 @@ def status(setting: Setting, *, as_json: bool) -> None:
 
     project, now = setting.project(), setting.now()
     state = StateFolder(project.state)
+    state.refuse_if_gone()
     with Ledger(state.ledger) as ledger:
         jobs = glance(project, ledger, ErrorFiles(state).open(), now)
     held = holdings(state, project.root / database_file(project.settings.warehouse.url))

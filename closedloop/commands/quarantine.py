@@ -126,7 +126,9 @@ def _quarantined(setting: Setting) -> "list[Quarantined]":
     from closedloop.quarantine import quarantined
     from closedloop.state import StateFolder
 
-    return quarantined(StateFolder(setting.project().state))
+    state = StateFolder(setting.project().state)
+    state.refuse_if_gone()
+    return quarantined(state)
 
 
 def _loaded(setting: Setting) -> set[tuple[str, str, str]]:
@@ -135,7 +137,9 @@ def _loaded(setting: Setting) -> set[tuple[str, str, str]]:
     from closedloop.state import StateFolder
 
     project = setting.project()
-    with Ledger(StateFolder(project.state).ledger) as ledger:
+    state = StateFolder(project.state)
+    state.refuse_if_gone()
+    with Ledger(state.ledger) as ledger:
         files = [load.file for client in project.settings.clients for load in ledger.files(client)]
     return {(file.client, file.name, file.sha256) for file in files}
 

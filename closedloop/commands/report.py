@@ -36,7 +36,9 @@ def report(setting: Setting, run: str | None, *, as_json: bool) -> None:
     from closedloop.state import StateFolder
 
     project = setting.project()
-    with Ledger(StateFolder(project.state).ledger) as ledger:
+    state = StateFolder(project.state)
+    state.refuse_if_gone()
+    with Ledger(state.ledger) as ledger:
         if run is None:
             _list(ledger.latest_runs(SHOWN), project, as_json=as_json)
         else:

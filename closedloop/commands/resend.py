@@ -48,7 +48,9 @@ def resend(
     if not soft_bounces:
         raise ProjectError(f"say to whom: closedloop resend {wave} --soft-bounces")
     project = setting.project()
-    with Ledger(StateFolder(project.state).ledger) as ledger:
+    state = StateFolder(project.state)
+    state.refuse_if_gone()
+    with Ledger(state.ledger) as ledger:
         waves = ledger.waves(client)
     found = wave_of(waves, wave)
     mailings_of(found, [each for each in waves if each.client == found.client], again=again)

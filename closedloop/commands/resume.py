@@ -48,7 +48,9 @@ def restart(
 
     choice = _choice(assume_sent=assume_sent, resend=resend)
     project = setting.project()
-    errors = chosen(ErrorFiles(StateFolder(project.state)).open(), what, choice, project.jobs)
+    state = StateFolder(project.state)
+    state.refuse_if_gone()
+    errors = chosen(ErrorFiles(state).open(), what, choice, project.jobs)
     acts = [(error, act_for(error, choice)) for error in errors]
     if not acts:
         click.echo("no error file is open: there is nothing to restart")
