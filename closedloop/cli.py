@@ -175,6 +175,7 @@ ORDER = (
     "quarantine",
     "schedule",
     "forget",
+    "completion",
     "emulate",
     "demo",
 )
@@ -190,6 +191,7 @@ for _name, _module in {
     "resend": "resend",
     "forget": "forget",
     "quarantine": "quarantine",
+    "completion": "completion",
 }.items():
     cli.late(_name, f"closedloop.commands.{_module}", _name)
 cli.late("emulate", "closedloop.emulator.command", "emulate")

@@ -133,7 +133,7 @@ def test_every_part_has_its_arrows() -> None:
         "status",
         "console",
     }
-    outer |= {"commands", "demo", "settings"}
+    outer |= {"commands", "completion", "demo", "settings"}
     parts = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ROOT.rglob("*.py")}
     assert parts - {*MAY_IMPORT} - outer == {"__init__", "__main__"}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from closedloop.cli import Setting
+from closedloop.completion import jobs, offering
 from closedloop.errors import Locked, ProjectError, RemoteError, Suspended, TryLater
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=offering(jobs))
 @click.option(
     "--dry-run", is_flag=True, help="Show what would be done; nothing is sent, fetched or loaded."
 )
@@ -212,22 +213,22 @@ def status(setting: Setting, *, as_json: bool) -> None:
     state = StateFolder(project.state)
     state.refuse_if_gone()
     with Ledger(state.ledger) as ledger:
-        jobs = glance(project, ledger, ErrorFiles(state).open(), now)
+        shown = glance(project, ledger, ErrorFiles(state).open(), now)
     held = holdings(state, project.root / database_file(project.settings.warehouse.url))
     if as_json:
-        click.echo(to_json(jobs, held, state.free_bytes()))
+        click.echo(to_json(shown, held, state.free_bytes()))
         return
-    _show_status(jobs, [*lingering(held, now), in_one_line(held, state.free_bytes())])
+    _show_status(shown, [*lingering(held, now), in_one_line(held, state.free_bytes())])
 
 
-def _show_status(jobs: "Sequence[JobStatus]", rest: Sequence[str]) -> None:
+def _show_status(shown: "Sequence[JobStatus]", rest: Sequence[str]) -> None:
     from closedloop.console import show_table
     from closedloop.status import table
 
-    show_table(*table(jobs))
-    for job in jobs:
+    show_table(*table(shown))
+    for job in shown:
         waves = [job.last_wave, *job.unconfirmed] if job.last_wave else job.unconfirmed
         for sentence in dict.fromkeys(waves):
             click.echo(f"{job.job}: {sentence}")
-    for sentence in (*(sentence for job in jobs for sentence in job.sentences), *rest):
+    for sentence in (*(sentence for job in shown for sentence in job.sentences), *rest):
         click.echo(sentence)

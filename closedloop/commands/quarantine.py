@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from closedloop.cli import Setting
+from closedloop.completion import offering, quarantined
 from closedloop.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def list_(setting: Setting) -> None:
 
 
 @quarantine.command()
-@click.argument("file")
+@click.argument("file", shell_complete=offering(quarantined))
 @click.pass_obj
 def show(setting: Setting, file: str) -> None:
     """Show the rejected rows of FILE, a response file's name: line, column, rule and the text as delivered.
@@ -76,7 +77,7 @@ def show(setting: Setting, file: str) -> None:
 
 
 @quarantine.command()
-@click.argument("file")
+@click.argument("file", shell_complete=offering(quarantined))
 @click.option(
     "--from",
     "corrected",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from closedloop.cli import Setting
+from closedloop.completion import offering, runs
 from closedloop.errors import ClosedLoopError, ProjectError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ SHOWN = 20
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=offering(runs))
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 @click.pass_obj
 def report(setting: Setting, run: str | None, *, as_json: bool) -> None:

@@ -5,11 +5,12 @@ import sys
 import click
 
 from closedloop.cli import Setting
+from closedloop.completion import offering, waves
 from closedloop.errors import ProjectError
 
 
 @click.command()
-@click.argument("wave", type=int)
+@click.argument("wave", type=int, shell_complete=offering(waves))
 @click.option("--soft-bounces", is_flag=True, help="To those whom the wave bounced softly.")
 @click.option("--client", help="Whose wave it is, where several clients have one of this number.")
 @click.option("--again", is_flag=True, help="A second time, and without waiting for another wave.")

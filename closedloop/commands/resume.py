@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from closedloop.cli import Setting
+from closedloop.completion import offering, open_errors
 from closedloop.errors import ClosedLoopError, ProjectError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ ASKED = 75
 
 
 @click.command()
-@click.argument("what", nargs=-1, metavar="[JOB|FILE]...")
+@click.argument("what", nargs=-1, metavar="[JOB|FILE]...", shell_complete=offering(open_errors))
 @click.option("--dry-run", is_flag=True, help="Show what a restart would do; nothing is done.")
 @click.option(
     "--assume-sent", is_flag=True, help="The platform has the wave: it is never uploaded again."
