@@ -1,6 +1,7 @@
 """What a person sees on the terminal: progress while it runs, tables at the end."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from closedloop.core.report import (
     twice_mailed,
     unseen_waves,
 )
+from closedloop.holdings import size
 from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.remote.base import Progress, quiet
 
@@ -25,8 +27,13 @@ WIDTH_OFF_TERMINAL = 140
 
 
 @contextmanager
-def watching(*, shown: bool) -> Iterator[Callable[[str], Progress]]:
-    """Give flows a way to show progress: one bar at a time on a terminal, nothing elsewhere."""
+def watching(
+    *, shown: bool, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[str], Progress]]:
+    """Give flows a way to show progress: one bar at a time on a terminal, nothing elsewhere.
+
+    What has an end is counted in bytes, with their rate and the time left; what has none in rows, with their rate.
+    """
     if not shown:
         yield lambda _title: quiet
         return
@@ -42,24 +49,38 @@ def watching(*, shown: bool) -> Iterator[Callable[[str], Progress]]:
         TimeRemainingColumn(),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield lambda title: _bar(bars, title)
+        yield lambda title: _bar(bars, title, clock)
 
 
-def _bar(bars: Any, title: str) -> Progress:
+def _bar(bars: Any, title: str, clock: Callable[[], float]) -> Progress:
     """Begin a step; the one before it is at its end, for a run does one thing after the other."""
     for earlier in bars.task_ids:
         bars.remove_task(earlier)
     task = bars.add_task(title, total=None, amount="")
+    begun: list[tuple[float, int]] = []
 
     def advance(done: int, whole: int) -> None:
         if task not in bars.task_ids:
             return
-        amount = f"{100 * done // whole}%" if whole else f"{done:,}"
-        bars.update(task, completed=done, total=whole or None, amount=amount)
+        # What is there already when a transfer goes on was not moved in this time.
+        now = clock()
+        if not begun:
+            begun.append((now, done))
+        (since, there) = begun[0]
+        rate = (done - there) / (now - since) if now - since >= 1 else None
+        bars.update(task, completed=done, total=whole or None, amount=_amount(done, whole, rate))
         if whole and done >= whole:
             bars.remove_task(task)
 
     return advance
+
+
+def _amount(done: int, whole: int, rate: float | None) -> str:
+    """Return how far it is, and how fast it goes once that is known."""
+    if whole:
+        pace = f", {size(rate)}/s" if rate else ""
+        return f"{100 * done // whole}% of {size(whole)}{pace}"
+    return f"{done:,}, {rate:,.0f}/s" if rate else f"{done:,}"
 
 
 def show_report(report: RunReport) -> None:

@@ -48,6 +48,32 @@ def test_one_bar_stands_at_a_time(capfd: pytest.CaptureFixture[str]) -> None:
     assert not any("select" in frame and "upload" in frame for frame in frames)
 
 
+@pytest.mark.usefixtures("_terminal")
+def test_a_transfer_tells_its_rate_and_the_time_left(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    ticks = iter(range(0, 100, 2))
+    with watching(shown=True, clock=lambda: next(ticks)) as watch:
+        fetch = watch("fetch x.csv")
+        # A third was there before: it does not count into the rate.
+        fetch(30_000_000, 90_000_000)
+        fetch(40_000_000, 90_000_000)
+    shown = capfd.readouterr().err
+    assert "44% of 90 MB, 5.0 MB/s" in shown
+    assert re.search(r"\d:\d\d:\d\d", shown)
+
+
+@pytest.mark.usefixtures("_terminal")
+def test_rows_tell_their_rate(capfd: pytest.CaptureFixture[str]) -> None:
+    ticks = iter(range(0, 100, 2))
+    with watching(shown=True, clock=lambda: next(ticks)) as watch:
+        select = watch("select")
+        select(1000, 0)
+        select(201_000, 0)
+    assert "201,000, 100,000/s" in capfd.readouterr().err
+
+
 def test_off_a_terminal_nothing_moves(capfd: pytest.CaptureFixture[str]) -> None:
     with watching(shown=False) as watch:
         watch("select")(1, 2)
