@@ -46,6 +46,7 @@ def carry_out(sweep: Sweep, world: World, wish: Wish) -> None:
     """Kill a flow at each of its acts, or at so many of them, and judge each time what came of it."""
     began = time.monotonic()
     world.begin("founded")
+    world.server.misbehave = None
     world.written.clear()
     sweep.flow.prepare(world)
     world.keep(sweep.start)
@@ -61,6 +62,7 @@ def carry_out(sweep: Sweep, world: World, wish: Wish) -> None:
 
 def _unharmed(world: World, sweep: Sweep) -> Aftermath:
     """Let the flow run through, and note what it does."""
+    world.server.misbehave = sweep.flow.server
     ended = world.do(*sweep.flow.words, at=sweep.flow.at, blow=Blow(sweep.weapon))
     sweep.acts = ended.acts
     must = sweep.flow.must if sweep.weapon == "edges" else sweep.flow.below
@@ -74,6 +76,7 @@ def _unharmed(world: World, sweep: Sweep) -> Aftermath:
 def _die(world: World, sweep: Sweep, blow: Blow, unharmed: Aftermath, *, prompt: bool) -> None:
     """Begin anew, die, and let life go on."""
     world.begin(sweep.start)
+    world.server.misbehave = sweep.flow.server
     ended = world.do(*sweep.flow.words, at=sweep.flow.at, blow=blow)
     act = ended.acts[-1] if ended.acts else "nothing"
     aftermath = live_on(world, sweep.flow, prompt=prompt)

@@ -79,9 +79,11 @@ class Trap:
         @wraps(act)
         def counted(*given: Any, **named: Any) -> Any:
             number = self.before(name)
-            answer = act(*given, **named)
-            self.after(number)
-            return answer
+            try:
+                return act(*given, **named)
+            finally:
+                # What failed has happened as well: of a lost answer nobody knows.
+                self.after(number)
 
         return counted
 

@@ -31,7 +31,7 @@ class Flow:
     `must` are acts without which the sweep would have missed what it is for, at the edges and `below` them. `cron`
     are the jobs that are started afterwards, again and again; where `by_hand`, a person gives the command again too.
     `waves` and `tests` are how many waves, each once, may reach a customer and a test recipient;
-    it dies at acts whose names begin as `only` does.
+    it dies at acts whose names begin as `only` does. `server` is how the server misbehaves all the while.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Flow:
     waves: int = 1
     tests: int = 0
     only: str = ""
+    server: Misbehaviour | None = None
 
     @property
     def sends(self) -> bool:
@@ -197,6 +198,12 @@ def _corrected(world: World) -> None:
         )
 
 
+ANSWER_LOST = Fault(request="rename", do="cut", when="after", nth=0)
+NO_ANSWER = Misbehaviour(faults=(ANSWER_LOST,))
+TAKEN_AT_ONCE = Misbehaviour(import_at_once=True)
+NO_ANSWER_AND_TAKEN = Misbehaviour(faults=(ANSWER_LOST,), import_at_once=True)
+ODD = Misbehaviour(short_reads=10_000, page=1, bare_names=True, out_of_order=True)
+
 LATER = MORNING + timedelta(days=2)
 BOUNCED = ("resend", "20261124070000", "--soft-bounces")
 
@@ -205,6 +212,10 @@ FLOWS = (
     Flow("send, products", ("run", SEND), MORNING, _with_products, SENDING, ON_THE_WIRE),
     Flow("send --test", ("run", SEND, "--test"), MORNING, _with_testers, SENDING, ON_THE_WIRE,
          by_hand=True, tests=2),
+    Flow("send, answers lost", ("run", SEND), MORNING, _ready, SENDING, ON_THE_WIRE, server=NO_ANSWER),
+    Flow("send, taken at once", ("run", SEND), MORNING, _ready, SENDING, ON_THE_WIRE, server=TAKEN_AT_ONCE),
+    Flow("send, lost and taken", ("run", SEND), MORNING, _ready, SENDING, ON_THE_WIRE, server=NO_ANSWER_AND_TAKEN),
+    Flow("pull, odd answers", ("run", PULL), LATER, _delivered, LOADING, INTO_THE_WAREHOUSE, (PULL,), server=ODD),
     Flow("pull", ("run", PULL), LATER, _delivered, LOADING, INTO_THE_WAREHOUSE, (PULL,)),
     Flow("pull, the first", ("run", PULL), LATER, _first_delivery, LOADING, INTO_THE_WAREHOUSE, (PULL,)),
     Flow("pull --date", ("run", PULL, "--date", "2026-11-25"), LATER, _loaded, LOADING, INTO_THE_WAREHOUSE, (PULL,), by_hand=True),
