@@ -31,9 +31,9 @@ class ErrorFiles:
         """Return what came to its end, oldest first."""
         return _sorted(_readable(_paths(self._folder / "resolved")))
 
-    def halts_settled(self, client: str) -> set[str]:
-        """Return the platform's own error files of a client that a person has dealt with."""
-        return {error.halt for error in self.resolved() if error.client == client and error.halt}
+    def halts_settled(self, client: str) -> list[ErrorFile]:
+        """Return what came to its end of the platform's own error files of a client, oldest first."""
+        return [error for error in self.resolved() if error.client == client and error.halt]
 
     def tidy(self) -> None:
         """Remove what killed runs left half written."""

@@ -23,6 +23,11 @@ Anything else that reaches the command line is a bug of ours: traceback, exit 70
 Every message says what, where, and what to do next, and holds no address and no secret.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from closedloop.model.file import RemoteFile
+
 
 class ClosedLoopError(Exception):
     """A failure that the operator reads as one sentence."""
@@ -43,7 +48,7 @@ class FileRefused(ClosedLoopError):
 class ImportHalted(ClosedLoopError):
     """The platform left an error file, `halt`: it imports nothing more of this client."""
 
-    def __init__(self, message: str, halt: str) -> None:
+    def __init__(self, message: str, halt: "RemoteFile") -> None:
         super().__init__(message)
         self.halt = halt
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from closedloop.core.letter_frame import SHOWN, subject
 from closedloop.core.tongue import Tongue
-from closedloop.model.error_file import Case, ErrorFile
+from closedloop.model.error_file import Case, ErrorFile, FileNote
 from closedloop.model.letter import Cell, Figure, Letter, Section, Step, Table
 
 CASES = {
@@ -102,8 +102,8 @@ def _figures(error_file: ErrorFile, tongue: Tongue) -> tuple[Figure, ...]:
     figures = [Figure(tongue.term(error_file.stage), tongue.say("at this stage"), "bad")]
     if error_file.wave:
         figures.append(Figure(tongue.number(error_file.wave.written), tongue.say("recipients")))
-    if error_file.files:
-        figures.append(Figure(tongue.number(len(error_file.files)), tongue.say("files")))
+    if files := _files(error_file):
+        figures.append(Figure(tongue.number(len(files)), tongue.say("files")))
     return tuple(figures)
 
 
@@ -119,13 +119,18 @@ def _story(error_file: ErrorFile, tongue: Tongue) -> tuple[str, ...]:
     return (*(tongue.term(problem.sentence) for problem in error_file.errors), rests)
 
 
+def _files(error_file: ErrorFile) -> tuple[FileNote, ...]:
+    """Return the files to be named; the platform's own error file is named as such."""
+    return () if error_file.halt else error_file.files
+
+
 def _details(error_file: ErrorFile, tongue: Tongue) -> list[Section]:
     rows: list[tuple[str, str]] = []
     if wave := error_file.wave:
         rows.append((tongue.say("Wave"), f"{wave.wave_id} ({tongue.term(wave.state)})"))
         rows.append((tongue.say("Source mailing"), str(wave.source_mailing)))
         rows.append((tongue.say("File"), wave.file))
-    rows += [(tongue.say("File"), file.name) for file in error_file.files[:SHOWN]]
+    rows += [(tongue.say("File"), file.name) for file in _files(error_file)[:SHOWN]]
     if error_file.halt:
         rows.append((tongue.say("The platform's error file"), error_file.halt))
     if error_file.done:

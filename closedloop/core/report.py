@@ -122,7 +122,7 @@ def _trouble(report: dict[str, Any]) -> list[object]:
     failed = [
         (file["name"], file["status"], file["detail"]) for file in files if file["status"] in FAILED
     ]
-    parts = [report["result"].get(key, []) for key in ("missing", "halts", "held")]
+    parts = [report["result"].get(key, []) for key in ("missing", "halts", "halted", "held")]
     return [failed, *parts, _unseen(report)]
 
 

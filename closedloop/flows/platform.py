@@ -1,25 +1,33 @@
 """What the platform says of its own troubles."""
 
+from dataclasses import replace
+
 from closedloop.errors import NotThere
 from closedloop.flows.ports import Ports
+from closedloop.model.file import RemoteFile
 from closedloop.model.privacy import nameable
 
 MOST = 5
 
 
-def error_files(ports: Ports) -> list[str]:
-    """Return the names of the error files that the platform has left for this client, by name.
+def error_files(ports: Ports) -> list[RemoteFile]:
+    """Return the error files that the platform has left for this client, by name.
 
-    Not those that a person has dealt with, which may still lie there. Of very many the last ones: each becomes an
-    error file and a mail, and the platform halts at the first.
+    Not those that a person has dealt with, which may still lie there; a later one of the same name is a new one. Of
+    very many the last ones: each becomes an error file and a mail, and the platform halts at the first.
 
     Empty where the client has no `errors` folder in its settings, or the server has none.
     """
     if ports.client.errors is None:
         return []
     try:
-        found = [nameable(file.name) for file in ports.remote.listing(ports.client.errors)]
+        listed = ports.remote.listing(ports.client.errors)
     except NotThere:
         return []
-    settled = ports.errors.halts_settled(ports.client_name) if found else ()
-    return [name for name in found if name not in settled][-MOST:]
+    found = [replace(file, name=nameable(file.name)) for file in listed]
+    settled = ports.errors.halts_settled(ports.client_name) if found else []
+    return [
+        file
+        for file in found
+        if not any(error.is_of_halt(file.name, file.size, file.modified) for error in settled)
+    ][-MOST:]

@@ -81,13 +81,14 @@ def pull(
         ports.ledger.put_mark(job.client, ports.warehouse.mark())
     if short := scarcity(ports.state.free_bytes(), ports.ledger.files(job.client)):
         notes.append(short)
-    halts = tuple(error_files(ports))
+    halted = tuple(error_files(ports))
     waves += confirm_by_log(job.client, ports, now)
     result = PullResult(
         tuple(outcomes),
         planned.missing,
         planned.ignored,
-        halts=halts,
+        halts=tuple(file.name for file in halted),
+        halted=halted,
         held=waiting,
         mailings=tuple(mailings),
         waves=tuple(waves),

@@ -9,7 +9,7 @@ from closedloop.errors import ImportHalted, Suspended, UntoldWave
 from closedloop.flows.letters import tell_of_recovery, tell_of_suspension
 from closedloop.flows.ports import Ports
 from closedloop.model.error_file import Case, ErrorFile, FileNote, Problem, Resolution
-from closedloop.model.file import FileIdentity
+from closedloop.model.file import FileIdentity, RemoteFile
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
 from closedloop.model.wave import Wave, WaveState
@@ -85,7 +85,7 @@ def _described(report: RunReport, job: Job, ports: Ports) -> list[ErrorFile]:
             failures = [(_unknown(wave), job)]
         case PullResult() as pulled if isinstance(job, PullJob):
             halted = [
-                (_halted(halt, job, ports), _sender(halt, job, ports)) for halt in pulled.halts
+                (_halted(halt, job, ports), _sender(halt, job, ports)) for halt in pulled.halted
             ]
             failures = [*((failure, job) for failure in _refused(pulled)), *halted]
         case _:
@@ -113,14 +113,13 @@ def _refused(pulled: PullResult) -> list[trouble.Failure]:
     return [trouble.Failure(Case.REFUSED_FILES, problems, stage="check", files=notes)]
 
 
-def _halted(halt: str, job: Job, ports: Ports) -> trouble.Failure:
-    sentence = (
-        f"the platform left {halt} in its errors folder: it imports nothing more of this client"
-    )
+def _halted(halt: RemoteFile, job: Job, ports: Ports) -> trouble.Failure:
+    sentence = f"the platform left {halt.name} in its errors folder: it imports nothing more of this client"
     problem = Problem(error="ImportHalted", sentence=sentence)
-    wave = _wave_of(halt, job, ports)
+    wave = _wave_of(halt.name, job, ports)
     stage = "confirm" if wave else "settle"
-    return trouble.Failure(Case.HALTED_IMPORT, (problem,), stage, wave, halt=halt)
+    note = FileNote(name=halt.name, size=halt.size, modified=halt.modified)
+    return trouble.Failure(Case.HALTED_IMPORT, (problem,), stage, wave, (note,), halt.name)
 
 
 def _put(described: ErrorFile, ports: Ports) -> None:
@@ -193,10 +192,10 @@ def _is_of(wave: Wave, error: ErrorFile) -> bool:
     return error.wave is not None and wave.wave_id == error.wave.wave_id
 
 
-def _wave_of(file: str | None, job: Job, ports: Ports) -> Wave | None:
+def _wave_of(file: str, job: Job, ports: Ports) -> Wave | None:
     """Return the wave that a file's name speaks of."""
     waves = ports.ledger.waves(job.client)
-    return next((wave for wave in waves if file and wave.file in file), None)
+    return next((wave for wave in waves if wave.file in file), None)
 
 
 def _unsettled(job: Job, ports: Ports) -> Wave | None:
@@ -205,7 +204,7 @@ def _unsettled(job: Job, ports: Ports) -> Wave | None:
     return next((wave for wave in waves if wave.state not in SETTLED), None)
 
 
-def _sender(halt: str, job: PullJob, ports: Ports) -> Job:
+def _sender(halt: RemoteFile, job: PullJob, ports: Ports) -> Job:
     """Return the job whose wave the platform speaks of, as far as it is known."""
-    wave = _wave_of(halt, job, ports)
+    wave = _wave_of(halt.name, job, ports)
     return job.model_copy(update={"name": wave.job, "kind": "send"}) if wave else job

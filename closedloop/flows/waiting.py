@@ -18,7 +18,7 @@ def wait_for_the_platform(ports: Ports) -> None:
     """Upload nothing while the platform has halted its imports (spec/optimizely.md, section 9, U23)."""
     if found := error_files(ports):
         raise ImportHalted(
-            f"the platform left {found[0]} in {ports.client.errors}: it imports nothing more of this client until its "
+            f"the platform left {found[0].name} in {ports.client.errors}: it imports nothing more of this client until its "
             "support has cleared that. Nothing was sent",
             found[0],
         )

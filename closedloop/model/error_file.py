@@ -68,8 +68,8 @@ class ErrorFile(Strict):
     """A failure. Times are UTC.
 
     `suspends` says what rests until it is resolved: nothing, the listed files, the job, all sends of the client,
-    or all its jobs. `errors` begins with what the operator reads. `halt` is the platform's own error file. `tries` counts
-    the runs that failed so; `told` is set once the mail about it is spooled.
+    or all its jobs. `errors` begins with what the operator reads. `halt` is the platform's own error file, which is the one of
+    `files` then. `tries` counts the runs that failed so; `told` is set once the mail about it is spooled.
     """
 
     version: Literal[1] = 1
@@ -103,3 +103,7 @@ class ErrorFile(Strict):
         return any(
             (file.name, file.size, file.modified) == (name, size, modified) for file in self.files
         )
+
+    def is_of_halt(self, name: str, size: int, modified: datetime) -> bool:
+        """Say whether it tells of this very error file of the platform; one that noted no time goes by the name."""
+        return self.halt == name and (not self.files or self.is_about(name, size, modified))

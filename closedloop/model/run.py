@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from closedloop.model.file import Counts
+from closedloop.model.file import Counts, RemoteFile
 from closedloop.model.wave import Wave
 
 
@@ -70,8 +70,8 @@ class MailingFigures:
 class PullResult:
     """The files of one pull, in the order they were taken in.
 
-    `halts` are the error files in which the platform says that it imports nothing more of this client; `held` the files
-    that were refused earlier and wait for a restart. `mailings` are those of the last weeks, the latest first, where
+    `halts` are the error files in which the platform says that it imports nothing more of this client, `halted` the same with
+    size and time; `held` the files that were refused earlier and wait for a restart. `mailings` are those of the last weeks, the latest first, where
     something was loaded. `waves` are those that turned out to be mailed, `unseen` those that should have by now.
     """
 
@@ -79,6 +79,7 @@ class PullResult:
     missing: tuple[MissingFile, ...] = ()
     ignored: int = 0
     halts: tuple[str, ...] = ()
+    halted: tuple[RemoteFile, ...] = ()
     mailings: tuple[MailingFigures, ...] = ()
     held: tuple[str, ...] = ()
     waves: tuple[Wave, ...] = ()

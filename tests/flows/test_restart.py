@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,7 +87,8 @@ def with_errors_folder(desk: Desk) -> None:
 def halt(desk: Desk, upload: str = UPLOAD) -> None:
     """Let the platform stop at an upload."""
     desk.remote.remove(f"/incoming/{upload}")
-    desk.remote.put(f"/errors/{upload}.error", b"1;QUOTING;")
+    at = datetime(2026, 11, 24, 6, 10, tzinfo=UTC)
+    desk.remote.put(f"/errors/{upload}.error", b"1;QUOTING;", at)
 
 
 class Locked(MemoryRemote):
@@ -354,6 +356,73 @@ def test_an_error_file_of_the_platform_about_nothing_of_ours_can_only_be_acknowl
     with pytest.raises(ProjectError, match="names no wave of ours"):
         desk.restart("resend")
     desk.restart("assume-sent")
+    assert desk.send().exit_code == 0
+
+
+CONSTANT = "/errors/import.error"
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def settle_a_halt(desk: Desk) -> None:
+    with_errors_folder(desk)
+    desk.remote.put(CONSTANT, b"1;QUOTING;", utc("2026-11-20T04:00"))
+    desk.pull("2026-11-20T05:00")
+    desk.restart("assume-sent", "2026-11-20T06:00")
+    assert desk.open_errors() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "modified"),
+    [
+        pytest.param(b"1;QUOTING;", "2026-11-23T04:00", id="later"),
+        pytest.param(b"1;QUOTING;2;QUOTING;", "2026-11-20T04:00", id="larger"),
+    ],
+)
+def test_another_error_file_of_a_settled_ones_name_stops_the_sends_again(
+    desk: Desk, content: bytes, modified: str
+) -> None:
+    settle_a_halt(desk)
+    desk.remote.put(CONSTANT, content, utc(modified))
+    with pytest.raises(ClosedLoopError, match="imports nothing more"):
+        desk.send()
+    error = only(desk.open_errors())
+    (note,) = error.files
+    assert (error.halt, note.size, note.modified) == (
+        "import.error",
+        len(content),
+        utc(modified),
+    )
+
+
+def test_a_settled_error_file_of_the_platform_may_lie_there(desk: Desk) -> None:
+    settle_a_halt(desk)
+    assert desk.pull("2026-11-24T05:00").exit_code == 0
+    assert desk.send().exit_code == 0
+    assert desk.open_errors() == []
+
+
+def test_a_settled_error_file_that_noted_no_time_goes_by_its_name(desk: Desk) -> None:
+    settle_a_halt(desk)
+    (path,) = (desk.root / "var" / "errors" / "resolved").glob("*.json")
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps(kept | {"files": []}))
+    desk.remote.put(CONSTANT, b"1;", utc("2026-11-23T04:00"))
+    assert desk.send().exit_code == 0
+
+
+def test_an_error_file_that_the_platform_replaced_while_it_was_open_is_settled_with_the_first(
+    desk: Desk,
+) -> None:
+    with_errors_folder(desk)
+    desk.remote.put(CONSTANT, b"1;QUOTING;", utc("2026-11-20T04:00"))
+    desk.pull("2026-11-20T05:00")
+    desk.remote.put(CONSTANT, b"2;QUOTING;", utc("2026-11-20T05:10"))
+    desk.pull("2026-11-20T05:20")
+    assert len(only(desk.open_errors()).files) == 2
+    desk.restart("assume-sent", "2026-11-20T06:00")
     assert desk.send().exit_code == 0
 
 
