@@ -194,6 +194,11 @@ class Ledger:
         rows = self._rows("select * from runs where run_id = ?", run_id)
         return _run(rows[0]) if rows else None
 
+    def last_success(self, job: str) -> datetime | None:
+        """Return when the last run of a job that ended well was over."""
+        sql = "select max(finished) as at from runs where job = ? and exit_code = 0"
+        return next((_moment(row["at"]) for row in self._rows(sql, job)), None)
+
     def latest_runs(self, count: int) -> list[Run]:
         """Return the runs that were written down last, the latest first."""
         rows = self._rows("select * from runs order by rowid desc limit ?", count)

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "holdings": {"core", "state"},
     "locks": {"errors"},
     "credentials": set(),
+    "health": set(),
     "stopping": {"errors"},
     "spool": {"state", "errors"},
     "mail": {"model", "errors", "state", "locks"},
@@ -132,6 +133,7 @@ def test_every_part_has_its_arrows() -> None:
         "online",
         "status",
         "console",
+        "metrics",
     }
     outer |= {"commands", "completion", "demo", "settings"}
     parts = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ROOT.rglob("*.py")}

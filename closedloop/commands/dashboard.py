@@ -1,20 +1,18 @@
 """The page for those who look at newsletters: closedloop dashboard, and what a pull does of it."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from closedloop.cli import Setting
-from closedloop.errors import ClosedLoopError, TryLater
+from closedloop.errors import ClosedLoopError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from closedloop.model.job import PullJob, SendJob
     from closedloop.project import Project
 
 logger = logging.getLogger(__name__)
@@ -39,21 +37,7 @@ def dashboard(setting: Setting, file: Path | None) -> None:
     click.echo(f"{path}: {size / 1000:,.0f} kB; open it in a browser")
 
 
-@contextmanager
-def refreshing(setting: Setting, project: "Project", job: "SendJob | PullJob") -> Iterator[None]:
-    """Write the page after a pull, went it well or not; not where it had to wait, or was told to end."""
-    is_over = True
-    try:
-        yield
-    except BaseException as error:
-        is_over = isinstance(error, ClosedLoopError) and not isinstance(error, TryLater)
-        raise
-    finally:
-        if is_over and job.kind == "pull" and project.settings.dashboard:
-            _refresh(project, setting.now())
-
-
-def _refresh(project: "Project", now: "datetime") -> None:
+def refresh(project: "Project", now: "datetime") -> None:
     """Write the page anew if there is something new; no trouble with it fails the run."""
     from closedloop.dashboard.write import is_fresh
     from closedloop.state import StateFolder

@@ -71,24 +71,23 @@ def run(
         # Before the rest is imported: that takes longer than the answer, and cron asks every ten minutes.
         if not _is_left_undone(setting, project, chosen):
             return 0
-    from closedloop.commands.dashboard import refreshing
+    from closedloop.commands.followed import followed
     from closedloop.console import show_report
     from closedloop.core.report import as_json as to_json
     from closedloop.edges import working
     from closedloop.flows.runner import Wish, carry_out
-    from closedloop.state import StateFolder
 
     wish = Wish(day.date() if day else None, dry_run=dry_run, again=again, test=test)
     _refuse_what_does_not_fit(wish, chosen)
-    StateFolder(project.state).refuse_if_gone()
     with (
         _hushed(project, job, is_retry=retry),
+        followed(setting, project, chosen, in_earnest=not (dry_run or test)) as ending,
         _tried(setting, project, chosen, wish),
-        refreshing(setting, project, chosen),
         working(project, chosen, shown=sys.stderr.isatty() and not as_json) as given,
     ):
         last = given.ledger.last_run(job)
         report = carry_out(chosen, project, given, wish, setting.now)
+        ending.code = report.exit_code
     if as_json:
         click.echo(to_json(report))
     elif setting.talkative or sys.stdout.isatty() or _is_by_hand(wish):
@@ -140,6 +139,7 @@ def _tried(
         yield
         return
     state, zone = StateFolder(project.state), project.client(job.client).zone
+    state.refuse_if_gone()
     with (
         Ledger(state.ledger) as ledger,
         tried(job, zone, ledger, setting.now()),

@@ -100,6 +100,7 @@ def _resume(setting: Setting, error: "ErrorFile", act: str) -> int:
 def _carry_out(setting: Setting, error: "ErrorFile", act: str) -> int:
     import sys
 
+    from closedloop.commands.followed import followed
     from closedloop.console import show_report
     from closedloop.core.restart import Act
     from closedloop.edges import working
@@ -108,8 +109,15 @@ def _carry_out(setting: Setting, error: "ErrorFile", act: str) -> int:
 
     project = setting.project()
     job = project.job(error.job)
-    with working(project, job, shown=sys.stderr.isatty()) as given:
+    with (
+        followed(setting, project, job) as ending,
+        working(project, job, shown=sys.stderr.isatty()) as given,
+    ):
         came = flow.restart(error, Act(act), job, project, given, setting.now)
+        if isinstance(came, RunReport):
+            ending.code = came.exit_code
+        elif came:
+            ending.code = int(came.state == "unknown")
     if isinstance(came, RunReport):
         show_report(came)
         return came.exit_code
@@ -117,4 +125,4 @@ def _carry_out(setting: Setting, error: "ErrorFile", act: str) -> int:
         click.echo(
             f"  wave {came.wave_id} is {came.state}: {came.file}, {came.written:,} recipients"
         )
-    return int(came is not None and came.state == "unknown")
+    return ending.code

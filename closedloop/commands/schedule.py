@@ -84,6 +84,8 @@ def _written(project: "Project") -> list[str]:
     files = [database_path(settings.warehouse.url, project.root)]
     if settings.dashboard and settings.dashboard.file:
         files.append(project.root / settings.dashboard.file)
+    if settings.metrics:
+        files.append(project.root / settings.metrics.file)
     others = {str(file.parent) for file in files if not file.is_relative_to(project.state)}
     return [str(project.state), *sorted(others)]
 

@@ -27,6 +27,7 @@ def disagreements(settings: Settings, jobs: Jobs, schemas: Schemas) -> list[str]
     """Return a sentence for everything in one file that does not fit another; empty when all is well."""
     return [
         *_warehouse(settings),
+        *_health(settings, jobs),
         *(sentence for schema in schemas.values() for sentence in _schema(schema, schemas)),
         *(
             sentence
@@ -54,6 +55,12 @@ def _warehouse(settings: Settings) -> Iterator[str]:
         yield f"{where} '{scheme}' is no warehouse; write duckdb:///var/warehouse.duckdb"
     elif not re.fullmatch("///.*[^/]", path):
         yield f"{where} '{url}' names no file; write it with three slashes, as in duckdb:///var/warehouse.duckdb"
+
+
+def _health(settings: Settings, jobs: Jobs) -> Iterator[str]:
+    for name in settings.health:
+        if name not in jobs:
+            yield f"closedloop.toml: key 'health.{name}': there is no job of this name{nearest(name, jobs)}"
 
 
 def _schema(schema: Schema, schemas: Schemas) -> Iterator[str]:

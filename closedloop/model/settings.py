@@ -104,8 +104,32 @@ class DashboardSettings(Strict):
     language: Language | None = None
 
 
+def _of_the_exporter(file: str) -> str:
+    if not file.endswith(".prom"):
+        raise ValueError(f"'{file}' must end in .prom: the node exporter reads no other file")
+    return file
+
+
+class MetricsSettings(Strict):
+    """The file for Prometheus's node exporter, relative to the project."""
+
+    file: Annotated[str, AfterValidator(_of_the_exporter)]
+
+
+def _web_address(url: str) -> str:
+    # It is not repeated: whoever has it can raise the alarm, or keep it quiet.
+    if not re.fullmatch(r"https?://[!-~]+", url) or re.search(r"[?#]|@", url):
+        raise ValueError(
+            "it must be a web address without '?', '#' and '@', as in 'https://hc-ping.com/...'"
+        )
+    return url
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
 class Settings(Strict):
-    """All of closedloop.toml."""
+    """All of closedloop.toml. `health` has the address of a health check by job."""
 
     paths: Paths = Paths()
     clients: dict[str, Client] = Field(min_length=1)
@@ -113,6 +137,8 @@ class Settings(Strict):
     suppression: Suppression = Suppression()
     mail: Mail | None = None
     dashboard: DashboardSettings | None = None
+    metrics: MetricsSettings | None = None
+    health: dict[str, WebAddress] = Field(default_factory=dict)
 
     @property
     def page_language(self) -> Language:

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from closedloop.cli import Clock, Setting, cli
-from closedloop.commands.dashboard import refreshing
+from closedloop.commands.followed import followed
 from closedloop.core.german_page import PAGE_WORDS, SCRIPT_WORDS
 from closedloop.core.tongue import CATALOGUE
 from closedloop.errors import ClosedLoopError, RemoteError, StateTrouble, TryLater
@@ -41,7 +41,7 @@ def told(project: Project, *words: str) -> str:
 
 def pulled(project: Project, error: Exception | None = None, job: str = "pull_responses") -> None:
     """Do what a run does around its work."""
-    with refreshing(Setting(project.root, Clock(NOW)), project, project.job(job)):
+    with followed(Setting(project.root, Clock(NOW)), project, project.job(job)):
         if error:
             raise error
 
