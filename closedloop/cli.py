@@ -22,7 +22,7 @@ Exit codes:
   0   done, or nothing to do
   1   some file or wave failed; the report says which
   2   the command line or a project file is wrong; nothing was touched
-  69  the server or the warehouse can't be reached
+  69  the server, the warehouse or (check --online) the mail server can't be reached
   70  a bug of ours, with a traceback
   75  suspended, locked, stopped, out of time, or the state folder is in trouble: try later
   130 stopped by Ctrl-C

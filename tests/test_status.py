@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.core.report import as_json
+from closedloop.core.report import as_json as report_text
+from closedloop.core.trouble import Failure, describe
 from closedloop.ledger import Ledger, Run
+from closedloop.model.error_file import Case, Problem
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.run import FileOutcome, FileStatus, MissingFile, PullResult, RunReport
 from closedloop.model.wave import Wave, WaveState
 from closedloop.project import Project, load_project
 from closedloop.scaffold import client_section, write_project
-from closedloop.status import JobStatus, glance, table
+from closedloop.status import JobStatus, as_json, glance, table
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WAVE = Wave(
@@ -42,7 +44,7 @@ def seen(project: Project, ledger: Ledger) -> dict[str, JobStatus]:
 
 def ran(code: int, *missing: MissingFile, files: tuple[FileOutcome, ...] = ()) -> Run:
     report = RunReport("r", "pull_responses", "de", NOW, NOW, PullResult(files, missing))
-    return Run("r", "pull_responses", "de", NOW, NOW, code, as_json(report))
+    return Run("r", "pull_responses", "de", NOW, NOW, code, report_text(report))
 
 
 def failed(code: int, sentence: str) -> Run:
@@ -210,3 +212,24 @@ def test_the_same_for_machines_is_plain(project: Project, ledger: Ledger) -> Non
     assert plain["timezone"] == "Europe/Berlin"
     assert plain["last_run"] == "2026-11-20T11:55:00+00:00"
     assert plain["next_slot"] == "2026-11-20T12:10:00+00:00"
+
+
+def test_a_suspended_job_says_why_and_what_to_type(project: Project, ledger: Ledger) -> None:
+    job = project.jobs["send_newsletter"]
+    failure = Failure(Case.HALTED_IMPORT, (Problem(error="ImportHalted", sentence="it stopped"),))
+    error = describe(failure, job, "r", NOW)
+    jobs = {status.job: status for status in glance(project, ledger, [error], NOW)}
+    sent, pulled = jobs["send_newsletter"], jobs["pull_responses"]
+    assert (sent.as_row()[3], pulled.as_row()[3]) == ("suspended", "never ran")
+    (sentence,) = sent.sentences
+    assert sentence == (
+        "send_newsletter: suspended since 2026-11-20 13:00 CET, import halted: it stopped; see closedloop restart "
+        "send_newsletter --dry-run"
+    )
+    told = json.loads(as_json(list(jobs.values()), [], 7))
+    steps = told["jobs"][list(jobs).index("send_newsletter")]["next_steps"]
+    assert [step["command"] for step in steps] == [
+        "closedloop restart send_newsletter --dry-run",
+        "closedloop restart send_newsletter --assume-sent",
+    ]
+    assert told["state"] == {"free_bytes": 7, "holds": []}

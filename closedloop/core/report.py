@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -20,6 +20,7 @@ from closedloop.model.run import (
 )
 from closedloop.model.wave import Wave
 
+ONE_DAY = timedelta(days=1)
 FAILED = (FileStatus.REFUSED, FileStatus.UNREACHABLE)
 NOT_TAKEN_IN = (*FAILED, FileStatus.WAITING)
 
@@ -140,22 +141,34 @@ def failure(file: FileOutcome) -> str:
 
 
 def gaps(missing: Sequence[MissingFile]) -> list[str]:
-    """Return a sentence for each day that misses files: which, and how long they can still be fetched."""
+    """Return a sentence for each stretch of days that miss the same files: which, and how long they can still be fetched."""
     days: dict[tuple[date, int], list[str]] = {}
     for file in missing:
         days.setdefault((file.day, file.days_left), []).append(file.schema)
-    return [_gap(schemas, day, days_left) for (day, days_left), schemas in days.items()]
+    stretches: list[list[tuple[date, int]]] = []
+    for day, schemas in days.items():
+        before = stretches[-1][-1] if stretches else None
+        if before and day[0] - before[0] == ONE_DAY and days[before] == schemas:
+            stretches[-1].append(day)
+        else:
+            stretches.append([day])
+    return [_gap(days[stretch[0]], stretch) for stretch in stretches]
 
 
-def _gap(schemas: list[str], day: date, days_left: int) -> str:
+def _gap(schemas: list[str], stretch: list[tuple[date, int]]) -> str:
     what = "all eight files" if set(schemas) == set(RESPONSE_SCHEMAS) else ", ".join(schemas)
-    verb, them = ("is", "it") if len(schemas) == 1 else ("are", "them")
+    (first, days_left), (last, _) = stretch[0], stretch[-1]
+    is_one = len(schemas) == 1 and first == last
+    verb, them = ("is", "it") if is_one else ("are", "them")
+    when = f"{first:%Y-%m-%d}"
+    if first != last:
+        when, them = f"{when} to {last:%Y-%m-%d}", "the first of them"
     left = (
         f"today is the last day to fetch {them}"
         if days_left <= 0
         else f"{number(days_left, 'day')} left to fetch {them}"
     )
-    return f"{what} of {day:%Y-%m-%d} {verb} missing: {left}"
+    return f"{what} of {when} {verb} missing: {left}"
 
 
 def rejects(file: FileOutcome) -> list[str]:

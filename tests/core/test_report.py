@@ -1,6 +1,6 @@
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -173,6 +173,19 @@ def test_the_gaps_of_a_day_are_one_sentence() -> None:
     assert gaps([MISSING, replace(MISSING, schema="opens"), *whole_day]) == [
         "clicks, opens of 2026-11-23 are missing: 13 days left to fetch them",
         "all eight files of 2026-11-24 are missing: 14 days left to fetch them",
+    ]
+
+
+def test_days_in_a_row_that_miss_the_same_are_one_sentence() -> None:
+    row = [MissingFile("clicks", DAY + timedelta(days=day), 3 + day) for day in range(5)]
+    later = [MissingFile("clicks", DAY + timedelta(days=6), 9)]
+    assert gaps([*row, *later]) == [
+        "clicks of 2026-11-24 to 2026-11-28 are missing: 3 days left to fetch the first of them",
+        "clicks of 2026-11-30 is missing: 9 days left to fetch it",
+    ]
+    assert gaps([*row[:1], MissingFile("opens", DAY, 3), *row[1:2]]) == [
+        "clicks, opens of 2026-11-24 are missing: 3 days left to fetch them",
+        "clicks of 2026-11-25 is missing: 4 days left to fetch it",
     ]
 
 
