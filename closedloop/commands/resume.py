@@ -113,6 +113,9 @@ def _carry_out(setting: Setting, error: "ErrorFile", act: str) -> int:
         followed(setting, project, job) as ending,
         working(project, job, shown=sys.stderr.isatty()) as given,
     ):
+        if error.name not in (still.name for still in given.errors.open()):
+            click.echo("  it was brought to its end meanwhile")
+            return 0
         came = flow.restart(error, Act(act), job, project, given, setting.now)
         if isinstance(came, RunReport):
             ending.code = came.exit_code

@@ -161,6 +161,8 @@ def lines(rows: pl.DataFrame, schema: Schema, fills: dict[str, int]) -> bytes:
 def written_addresses(content: bytes, schema: Schema) -> pl.Series:
     """Return the addresses in a file that `lines` made, normalised, in their order."""
     place = next(i for i, c in enumerate(schema.columns.values()) if c.type == "email")
+    if not content:
+        return pl.Series([], dtype=pl.String)
     rows = pl.read_csv(
         content,
         has_header=schema.header == "required",

@@ -74,7 +74,8 @@ def chosen(
         for error in found
         if None not in BY_CASE[error.case] or act_for(error, None) is Act.ASK
     ]
-    if choice and len(undecided) > 1:
+    waves = {(e.client, e.wave.wave_id) if e.wave else e.name for e in undecided}
+    if choice and len(waves) > 1:
         raise ProjectError(
             f"--{choice} decides about one wave at a time: name the error file, "
             f"{' or '.join(error.name for error in undecided)}"

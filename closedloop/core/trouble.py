@@ -3,7 +3,7 @@
 import re
 import traceback
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import PurePath
@@ -18,6 +18,7 @@ from closedloop.errors import (
 from closedloop.model.error_file import (
     PULL_STAGES,
     SEND_STAGES,
+    Asked,
     Case,
     ErrorFile,
     FileNote,
@@ -48,6 +49,7 @@ class Failure:
     wave: Wave | None = None
     files: tuple[FileNote, ...] = ()
     halt: str | None = None
+    asked: Asked = field(default_factory=Asked)
 
 
 def case_of(error: BaseException) -> Case | None:
@@ -80,6 +82,7 @@ def describe(failure: Failure, job: SendJob | PullJob, run: str, at: datetime) -
         files=failure.files,
         wave=_note(wave) if wave else None,
         halt=failure.halt,
+        asked=failure.asked,
         errors=failure.errors,
         next_steps=_next_steps(failure.case, job.name, has_wave=wave is not None),
     )
@@ -114,8 +117,16 @@ def is_same(old: ErrorFile, new: ErrorFile) -> bool:
     """Say whether a new failure is an open one that came again."""
     if old.halt or new.halt:
         return (old.client, old.halt) == (new.client, new.halt)
-    ids = [error.wave.wave_id if error.wave else None for error in (old, new)]
-    return (old.job, old.case, ids[0]) == (new.job, new.case, ids[1])
+    if Case.UNKNOWN_OUTCOME in (old.case, new.case):
+        return is_of_one_wave(old, new) and old.case == new.case
+    return (old.job, old.case, old.asked) == (new.job, new.case, new.asked)
+
+
+def is_of_one_wave(one: ErrorFile, other: ErrorFile) -> bool:
+    """Say whether two error files are about the same wave."""
+    if one.wave is None or other.wave is None:
+        return False
+    return (one.client, one.wave.wave_id) == (other.client, other.wave.wave_id)
 
 
 def again(old: ErrorFile, new: ErrorFile) -> ErrorFile:

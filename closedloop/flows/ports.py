@@ -17,6 +17,14 @@ from closedloop.state import StateFolder
 from closedloop.warehouse.base import Warehouse
 
 
+@dataclass(frozen=True, slots=True)
+class Layouts:
+    """The schemas of the files a send job writes."""
+
+    subscribers: Schema
+    products: Schema | None
+
+
 class Stages:
     """Where a run stands: the stage it is in, for the error file."""
 

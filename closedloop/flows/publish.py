@@ -1,14 +1,22 @@
 """Publishing a built wave: each state is in the ledger before the act that leads on; look before acting again."""
 
 import logging
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from closedloop.core.stamps import FORMAT, after, lowest_free, moment
-from closedloop.errors import AlreadyThere, ClosedLoopError, NotThere, OutcomeUnknown, RemoteError
+from closedloop.errors import (
+    AlreadyThere,
+    ClosedLoopError,
+    NotThere,
+    OutcomeUnknown,
+    RemoteError,
+    TryLater,
+)
 from closedloop.flows.build import prune
-from closedloop.flows.ports import Ports
+from closedloop.flows.ports import Layouts, Ports
 from closedloop.model.filename import Pattern
 from closedloop.model.table import Schema
 from closedloop.model.wave import Wave, WaveState
@@ -19,6 +27,7 @@ logger = logging.getLogger(__name__)
 TRIES = 2
 FRESH = timedelta(hours=1)
 """So long a wave that mailed nobody may go on; after that its people are selected anew."""
+FORGOTTEN = "forgotten"
 UNSENT = (WaveState.BUILT, WaveState.STAGED, WaveState.PUBLISHING)
 
 
@@ -58,22 +67,48 @@ def settle(wave: Wave, subscribers: Schema, ports: Ports, now: datetime) -> Wave
     return None
 
 
-def publish_again(wave: Wave, subscribers: Schema, ports: Ports, now: datetime) -> Wave:
+def publish_again(wave: Wave, layouts: Layouts, ports: Ports, now: datetime) -> Wave:
     """Publish a wave's content once more under a new name, without those who left since: a person knows it mailed nobody."""
-    pattern = Pattern(subscribers.file)
+    pattern = Pattern(layouts.subscribers.file)
     lowest = lowest_free(now, ports.client.zone, ports.remote.listing(ports.client.upload), pattern)
     stamp = ports.ledger.take_stamp(wave.client, lowest, after)
     # A rename of it that is still to come, however late, then finds nothing.
     ports.remote.remove(_temporary(wave, ports))
     _set_aside(wave, ports)
-    wave = replace(wave, file=pattern.name(moment(stamp)), state=WaveState.BUILT, published_at=None)
+    if layouts.products:
+        _set_products_aside(wave, layouts, stamp, ports)
+    wave = replace(
+        wave,
+        file=pattern.name(moment(stamp)),
+        state=WaveState.BUILT,
+        published_at=None,
+        confirmed_at=None,
+        confirmed_by=None,
+    )
     ports.ledger.put_wave(wave)
-    settled = settle(wave, subscribers, ports, now)
+    settled = settle(wave, layouts.subscribers, ports, now)
     if settled is None:
         raise ClosedLoopError(
             f"wave {wave.wave_id}: everybody in it has left since; nothing was sent"
         )
     return settled
+
+
+def call_back(wave: Wave, first: str, ports: Ports, now: datetime) -> Wave:
+    """Give up a second publishing that did not come to its end: a person knows that the first one went well.
+
+    Returns the wave as published under its `first` name, or under the second one, if that is out already.
+    """
+    if wave.state is WaveState.PUBLISHING:
+        wave = _look(wave, ports, now)
+    if wave.state not in UNSENT:
+        return wave
+    ports.remote.remove(_temporary(wave, ports))
+    aside = ports.state.again(wave.client, wave.wave_id)
+    for path in (aside, _outbox(wave, ports)):
+        if path.is_file():
+            path.replace(ports.state.outbox(wave.client, first))
+    return _put(replace(wave, file=first, published_at=now), WaveState.PUBLISHED, ports)
 
 
 def discard(wave: Wave, ports: Ports) -> None:
@@ -106,6 +141,23 @@ def _set_aside(wave: Wave, ports: Ports) -> None:
         unpack(copy, aside)
 
 
+def _set_products_aside(wave: Wave, layouts: Layouts, stamp: int, ports: Ports) -> None:
+    """Give a wave's product data the time of its new name; they are published before it, as they were the first time."""
+    if layouts.products is None:
+        return
+    pattern, found = (
+        Pattern(layouts.products.file),
+        Pattern(layouts.subscribers.file).match(wave.file),
+    )
+    target = ports.state.products(wave.client, wave.wave_id, pattern.name(moment(stamp)))
+    waiting = ports.state.products_of(wave.client, wave.wave_id)
+    copy = ports.state.sent(wave.client, pattern.name(found)) if found else None
+    if waiting:
+        waiting[-1].replace(target)
+    elif copy and copy.is_file():
+        unpack(copy, target)
+
+
 def _is_again(wave: Wave, subscribers: Schema) -> bool:
     """Say whether a wave goes out under another name than its first, which is its WELLE_ID."""
     found = Pattern(subscribers.file).match(wave.file)
@@ -120,16 +172,16 @@ def _ready(wave: Wave, subscribers: Schema, ports: Ports, *, is_again: bool) -> 
     if not path.is_file() or not (is_again or sha256(path) == wave.sha256):
         return None
     left = prune(path, subscribers, wave.client, ports)
-    written = wave.written - sum(left.dropped.values())
     if left.sha256 != wave.sha256:
-        dropped = wave.dropped | {
-            why: wave.dropped.get(why, 0) + rows for why, rows in left.dropped.items()
-        }
+        # Whose lines were taken out of the file itself are people who wanted to be forgotten.
+        gone = Counter(left.dropped)
+        gone[FORGOTTEN] += wave.written - left.written - gone.total()
+        dropped = dict(Counter(wave.dropped) + gone)
         wave = replace(
             wave, written=left.written, dropped=dropped, size=left.size, sha256=left.sha256
         )
         wave = _put(wave, WaveState.BUILT, ports)
-    return wave if written else None
+    return wave if left.written else None
 
 
 def _go_on(wave: Wave, ports: Ports, now: datetime) -> Wave:
@@ -169,7 +221,7 @@ def _look(wave: Wave, ports: Ports, now: datetime) -> Wave:
     """Find out whether a rename whose answer is not known took place; never rename on a guess.
 
     Final name there: published, unless it is of another size: then the name is somebody else's, the wave is
-    withdrawn, and `ClosedLoopError` raised. Temporary name there and the final one not: not renamed, still
+    withdrawn, and `TryLater` raised. Temporary name there and the final one not: not renamed, still
     `publishing`. Neither: unknown, since the import may have moved the file away.
     """
     # The final name first: a rename carried out between the two questions then looks as if it is to come.
@@ -177,9 +229,9 @@ def _look(wave: Wave, ports: Ports, now: datetime) -> Wave:
     staged = ports.remote.find(_temporary(wave, ports))
     if final and final.size != wave.size:
         withdraw(wave, ports)
-        raise ClosedLoopError(
+        raise TryLater(
             f"{wave.file}: the server holds a file of this name that is not ours; nothing was sent. "
-            "Run the job again: it takes a later name"
+            "The next run takes a later name"
         )
     if final:
         # OpenSSH renames by a second name and takes the first one away; it may die in between.

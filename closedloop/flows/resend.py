@@ -10,9 +10,8 @@ from closedloop.copies import lines
 from closedloop.core.recipients import selected_columns
 from closedloop.core.resend import mailings_of, rows_of, wave_of
 from closedloop.errors import ProjectError
-from closedloop.flows.ports import Ports
+from closedloop.flows.ports import Layouts, Ports
 from closedloop.flows.send import (
-    Layouts,
     Purpose,
     foresee_wave,
     send_wave,

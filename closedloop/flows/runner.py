@@ -10,14 +10,14 @@ from typing import Protocol
 from closedloop.core.report import as_json
 from closedloop.errors import ClosedLoopError
 from closedloop.flows.letters import tell_of_run
-from closedloop.flows.ports import Ports
+from closedloop.flows.ports import Layouts, Ports
 from closedloop.flows.pull import NOT_LOADED, foresee, pull, reload
 from closedloop.flows.resend import foresee_resend, resend
-from closedloop.flows.send import Layouts, rehearse, send, send_test
+from closedloop.flows.send import rehearse, send, send_test
 from closedloop.flows.suspension import held_files, note_error, note_report, refuse_if_suspended
 from closedloop.ledger import Run
 from closedloop.locks import AT_ONCE, Patience, held
-from closedloop.model.error_file import ErrorFile
+from closedloop.model.error_file import Asked, ErrorFile
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
 from closedloop.model.table import Schema
@@ -65,13 +65,14 @@ def carry_out(
     if wish.dry_run:
         result, notes = _come_of(job, shelf, ports, wish, started)
         return RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))
-    refuse_if_suspended(job, ports, but=wish.restart)
+    refuse_if_suspended(job, ports, wish.restart)
     try:
         result, notes = _come_of(job, shelf, ports, wish, started)
     except Exception as error:
         if isinstance(error, ClosedLoopError):
             ports.ledger.put_run(_failed(job, error, started, clock()))
-        note_error(error, job, ports, run_id, started)
+        asked = Asked(day=wish.day, again=wish.again, test=wish.test, resend_of=wish.resend_of)
+        note_error(error, job, ports, run_id, started, asked)
         raise
     run_id = f"{job.name}-idle" if _is_idle(result, job) else run_id
     report = RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))

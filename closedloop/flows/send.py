@@ -10,7 +10,7 @@ from closedloop.core.slots import current_slot, slots_between
 from closedloop.core.stamps import after, is_far_ahead, local_stamp, lowest_free, moment, strangers
 from closedloop.errors import ClosedLoopError, ProjectError, TryLater, UntoldWave
 from closedloop.flows.build import Built, Wanted, build, preview
-from closedloop.flows.ports import Ports
+from closedloop.flows.ports import Layouts, Ports
 from closedloop.flows.publish import deliver, discard, keep_copies, settle
 from closedloop.flows.suppress import out_of_date, up_to_date
 from closedloop.flows.waiting import (
@@ -22,20 +22,11 @@ from closedloop.flows.waiting import (
 from closedloop.model.filename import Pattern
 from closedloop.model.job import SendJob
 from closedloop.model.run import SendResult
-from closedloop.model.table import Schema
 from closedloop.model.wave import Wave, WaveState
 
 logger = logging.getLogger(__name__)
 
 Notes = list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Layouts:
-    """The schemas of the files a send job writes."""
-
-    subscribers: Schema
-    products: Schema | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +73,13 @@ def send_test(
     """Send the same mailing to the job's test recipients; it belongs to no slot."""
     tested = _to_test_recipients(job)
     left = [wave for wave in _unsettled(job, ports) if wave.test or wave.state is WaveState.UNKNOWN]
-    if unknown := unknown_among(_settle(left, layouts, ports, now)):
+    settled = _settle(left, layouts, ports, now)
+    if unknown := unknown_among(settled):
         return SendResult(unknown, "unknown"), []
+    if settled:
+        return SendResult(settled[-1], "sent"), [
+            "the test was left unfinished by an earlier run; this one brought it to its end"
+        ]
     wait_for_the_platform(ports)
     return send_wave(tested, layouts, ports, now, Purpose(test=True))
 

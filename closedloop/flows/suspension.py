@@ -8,7 +8,7 @@ from closedloop.core.report import failure
 from closedloop.errors import ImportHalted, Suspended, UntoldWave
 from closedloop.flows.letters import tell_of_recovery, tell_of_suspension
 from closedloop.flows.ports import Ports
-from closedloop.model.error_file import Case, ErrorFile, FileNote, Problem, Resolution
+from closedloop.model.error_file import Asked, Case, ErrorFile, FileNote, Problem, Resolution
 from closedloop.model.file import FileIdentity, RemoteFile
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
@@ -16,14 +16,22 @@ from closedloop.model.wave import Wave, WaveState
 
 Job = SendJob | PullJob
 Ending = Literal["retried", "assume-sent", "resend", "itself"]
+TRIED_AGAIN = (Case.FAILED, Case.BUG, Case.REFUSED_LOG_IN)
 SETTLED = (WaveState.PUBLISHED, WaveState.CONFIRMED)
 
 
-def refuse_if_suspended(job: Job, ports: Ports, but: ErrorFile | None = None) -> None:
-    """Raise `Suspended`, in one line, where an open error file keeps the job from running; `but` is being restarted."""
+def refuse_if_suspended(job: Job, ports: Ports, restarted: ErrorFile | None = None) -> None:
+    """Raise `Suspended`, in one line, where an open error file keeps the job from running.
+
+    A restart is held up by none about the same wave, nor by another one that trying again may mend: a person wants it tried.
+    """
     ports.errors.tidy()
     for error in ports.errors.open():
-        if but and error.name == but.name:
+        if restarted and (
+            error.name == restarted.name
+            or error.case in TRIED_AGAIN
+            or trouble.is_of_one_wave(error, restarted)
+        ):
             continue
         if trouble.suspends(error, job):
             _tell(error, ports)
@@ -37,7 +45,9 @@ def held_files(job: PullJob, ports: Ports) -> list[ErrorFile]:
     return [error for error in ports.errors.open() if _is_about_files(error, job)]
 
 
-def note_error(error: Exception, job: Job, ports: Ports, run: str, at: datetime) -> None:
+def note_error(
+    error: Exception, job: Job, ports: Ports, run: str, at: datetime, asked: Asked
+) -> None:
     """Write an error file for an error that ended a run, where the next run would only meet it again."""
     case = trouble.case_of(error)
     if case is None:
@@ -47,7 +57,7 @@ def note_error(error: Exception, job: Job, ports: Ports, run: str, at: datetime)
         return
     files = (FileNote(name=error.file),) if isinstance(error, UntoldWave) else ()
     wave = _unsettled(job, ports)
-    what = trouble.Failure(case, trouble.chain(error), ports.at.now, wave, files)
+    what = trouble.Failure(case, trouble.chain(error), ports.at.now, wave, files, asked=asked)
     described = trouble.describe(what, job, run, at)
     _put(described, ports)
 
@@ -69,6 +79,13 @@ def recovered(error: ErrorFile, by: Ending, ports: Ports, at: datetime) -> None:
     ended = error.model_copy(update={"resolution": Resolution(at=at, by=by)})
     tell_of_recovery(ended, at, ports.client, ports.mailer)
     ports.errors.resolve(ended)
+
+
+def is_proven(wave: Wave) -> bool:
+    """Say whether the platform itself has shown that it mailed a wave: no guess by time and count."""
+    return wave.state is WaveState.CONFIRMED and (
+        wave.confirmed_by == "import log" or wave.mailings > 0
+    )
 
 
 def went_through(report: RunReport) -> bool:
@@ -148,14 +165,23 @@ def _is_over(
     match error.case:
         case Case.REFUSED_FILES:
             return error.job == job.name and not _left(error, report, ports)
-        case Case.UNKNOWN_OUTCOME:
-            waves = ports.ledger.waves(error.client)
-            return any(_is_of(wave, error) and wave.state in SETTLED for wave in waves)
-        case Case.FAILED | Case.BUG | Case.REFUSED_LOG_IN if error.job == job.name:
-            is_retried = restarted is not None and restarted.name == error.name
-            return (is_retried or error.suspends == "nothing") and went_through(report)
+        case Case.UNKNOWN_OUTCOME | Case.HALTED_IMPORT:
+            return _is_settled(error, ports)
+        case Case.REFUSED_LOG_IN:
+            return restarted is not None and error.client == job.client and went_through(report)
+        case Case.FAILED | Case.BUG if error.job == job.name:
+            is_tried = restarted is not None or not trouble.suspends(error, job)
+            return is_tried and went_through(report)
         case _:
             return False
+
+
+def _is_settled(error: ErrorFile, ports: Ports) -> bool:
+    """Say whether it is known by now what became of the wave: where the platform halted, only its own word counts."""
+    ours = [wave for wave in ports.ledger.waves(error.client) if _is_of(wave, error)]
+    if error.case is Case.HALTED_IMPORT:
+        return any(map(is_proven, ours))
+    return any(wave.state in SETTLED for wave in ours)
 
 
 def _left(error: ErrorFile, report: RunReport, ports: Ports) -> tuple[FileNote, ...]:

@@ -1,6 +1,6 @@
 """An error file: the record of a failure that suspends a job and drives its restart (docs/restart.md)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -57,6 +57,15 @@ class NextStep(Strict):
     command: str
 
 
+class Asked(Strict):
+    """What the failed run had been asked for besides its job: a restart asks for the same."""
+
+    day: date | None = None
+    again: bool = False
+    test: bool = False
+    resend_of: int | None = None
+
+
 class Resolution(Strict):
     """How an error file came to its end: `by` is retried, assume-sent, resend, or itself."""
 
@@ -87,6 +96,7 @@ class ErrorFile(Strict):
     files: tuple[FileNote, ...] = ()
     wave: WaveNote | None = None
     halt: str | None = None
+    asked: Asked = Asked()
     errors: tuple[Problem, ...]
     next_steps: tuple[NextStep, ...]
     tries: int = 1

@@ -17,6 +17,7 @@ from closedloop.errors import (
     LogInRefused,
     OutcomeUnknown,
     ProjectError,
+    RemoteError,
     Suspended,
 )
 from closedloop.ledger import Ledger
@@ -577,3 +578,149 @@ def test_a_restart_that_is_killed_anywhere_can_be_asked_for_again(
         assert len(desk.uploads()) == (choice == "resend")
         assert desk.left("outbox") == []
     assert looks > 5
+
+
+def with_test_recipients(desk: Desk) -> None:
+    (desk.root / "testers.csv").write_text("Email;Anrede;Vorname;Nachname\nme@example.com;;;\n")
+    job = desk.root / "jobs" / "send_newsletter.toml"
+    job.write_text(job.read_text() + '\n[test_recipients]\nfile = "testers.csv"\n')
+
+
+def test_a_restart_asks_for_what_the_failed_run_was_asked_for(desk: Desk) -> None:
+    with_test_recipients(desk)
+    remote = Full()
+    with pytest.raises(ClosedLoopError, match="is missing"):
+        desk.send(remote=remote, test=True)
+    remote.is_there = True
+    desk.restart(remote=remote, at="2026-11-24T09:00")
+    (wave,) = desk.waves()
+    assert (wave.test, wave.written) == (True, 1)
+    assert desk.open_errors() == []
+
+
+class DeadLine(MemoryRemote):
+    """A server whose import takes files at once, and whose answers to a rename and to an upload may be lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers, self.takes = False, True
+
+    def publish(self, staged: str, path: str) -> None:
+        super().publish(staged, path)
+        if not self.answers:
+            self.remove(path)
+            raise OutcomeUnknown(f"{path}: the connection broke before the answer came")
+
+    def stage(self, *given: Any) -> None:
+        if not self.takes:
+            raise RemoteError("the disk may be full", transient=True)
+        super().stage(*given)
+
+
+def test_a_resend_that_did_not_get_through_can_still_be_called_back(desk: Desk) -> None:
+    remote = DeadLine()
+    desk.send(remote=remote)
+    remote.answers, remote.takes = True, False
+    with pytest.raises(RemoteError):
+        desk.restart("resend", remote=remote)
+    remote.takes = True
+    desk.restart("assume-sent", "2026-11-24T06:40", remote=remote)
+    assert remote.listing("/incoming") == []
+    (wave,) = desk.waves()
+    assert (wave.state, wave.file) == (WaveState.PUBLISHED, UPLOAD)
+    for at in ("2026-11-24T06:50", "2026-11-24T08:00"):
+        report = desk.send(at, remote=remote)
+        assert isinstance(report.result, SendResult)
+        assert report.result.outcome == "already sent"
+    assert (remote.listing("/incoming"), desk.left("outbox"), desk.open_errors()) == ([], [], [])
+
+
+def test_a_wave_that_lies_on_the_server_under_its_name_is_not_sent_again(desk: Desk) -> None:
+    remote = DeadLine()
+    desk.send(remote=remote)
+    remote.answers = True
+    copy = desk.root / "var" / "outbox" / "de" / UPLOAD
+    remote.put(f"/incoming/{UPLOAD}", copy.read_bytes())
+    with pytest.raises(ProjectError, match="lies on the server under its name"):
+        desk.restart("resend", remote=remote)
+    assert [file.name for file in remote.listing("/incoming")] == [UPLOAD]
+
+
+def test_a_wave_that_the_import_log_names_is_not_sent_again(desk: Desk) -> None:
+    desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nlogs = "/logs"\nupload ')
+    remote = DeadLine()
+    desk.send(remote=remote)
+    remote.answers = True
+    at = datetime(2026, 11, 24, 6, 10, tzinfo=UTC)
+    remote.put("/logs/20261124_import.log", f"06:10;{UPLOAD};outcome=sent".encode(), at)
+    remote.put("/errors/.keep", b"")
+    remote.remove("/errors/.keep")
+    with pytest.raises(ProjectError, match="it was mailed"):
+        desk.restart("resend", remote=remote)
+    assert remote.listing("/incoming") == []
+    desk.restart("assume-sent", remote=remote)
+    assert desk.open_errors() == []
+
+
+def test_two_error_files_of_one_job_do_not_lock_each_other(desk: Desk) -> None:
+    desk.edit("closedloop.toml", 'download       = "/outgoing"', 'download = "/outgone"')
+    with pytest.raises(ClosedLoopError):
+        desk.pull()
+    with pytest.raises(LogInRefused):
+        desk.restart(remote=Locked())
+    assert len(desk.open_errors()) == 2
+    desk.edit("closedloop.toml", 'download = "/outgone"', 'download = "/outgoing"')
+    desk.put("20261120_unsubscribes.csv", LEFT + left("u1@example.com"))
+    desk.restart()
+    assert desk.open_errors() == []
+
+
+def test_an_error_file_of_before_on_error_was_changed_is_put_away_too(desk: Desk) -> None:
+    remote = Full()
+    with pytest.raises(ClosedLoopError):
+        desk.send(remote=remote)
+    desk.edit("jobs/send_newsletter.toml", "schema  ", 'on_error = "continue"\nschema  ')
+    remote.is_there = True
+    assert desk.send("2026-11-24T06:10", remote=remote).exit_code == 0
+    assert desk.open_errors() == []
+
+
+def test_a_wave_that_everybody_left_is_not_published_empty(desk: Desk) -> None:
+    remote = DeadLine()
+    desk.send(remote=remote)
+    remote.answers = True
+    (desk.root / "var" / "outbox" / "de" / UPLOAD).write_bytes(b"")
+    with pytest.raises(ClosedLoopError, match="everybody in it has left"):
+        desk.restart("resend", remote=remote)
+    assert remote.listing("/incoming") == []
+    desk.restart("assume-sent", remote=remote)
+    assert desk.open_errors() == []
+
+
+def test_a_restart_that_sent_a_wave_anew_and_died_does_not_send_another(
+    new_desk: Callable[[str], Desk], kill: Callable[..., bool]
+) -> None:
+    died, looks = True, 0
+    while died:
+        looks += 3
+        desk = new_desk(f"killed at {looks}")
+        desk.send()
+        (desk.root / "var" / "ledger.sqlite").unlink()
+        with pytest.raises(ClosedLoopError):
+            desk.send("2026-11-24T06:10")
+        died = kill(partial(desk.restart, "resend"), looks, before=True)
+        if desk.open_errors():
+            desk.restart("resend", "2026-11-24T06:40")
+        assert (desk.open_errors(), len(desk.uploads())) == ([], 2)
+    assert looks > 10
+
+
+def test_a_refused_file_that_is_gone_everywhere_is_let_go_with_a_word(desk: Desk) -> None:
+    desk.put("20261120_unsubscribes.csv", BROKEN)
+    desk.pull()
+    desk.remote.remove("/outgoing/20261120_unsubscribes.csv")
+    (desk.root / "var" / "landing" / "de" / "20261120_unsubscribes.csv").unlink()
+    (report,) = desk.restart()
+    assert isinstance(report, RunReport)
+    assert "neither on the server nor here any more" in report.notes[-1]
+    assert desk.open_errors() == []
