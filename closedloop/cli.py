@@ -15,6 +15,7 @@ from closedloop import __version__
 from closedloop.errors import ClosedLoopError
 
 if TYPE_CHECKING:
+    from closedloop.model.log import LogFormat
     from closedloop.project import Project
 
 EXIT_CODES = """\b
@@ -47,17 +48,27 @@ class Setting:
 
     root: Path
     clock: Clock = field(default_factory=Clock)
-    talkative: bool = False
+    verbose: int = 0
+    log_format: "LogFormat | None" = None
+
+    @property
+    def talkative(self) -> bool:
+        """Say whether -v asked for words where a run has none to say by itself."""
+        return self.verbose > 0
 
     def now(self) -> datetime:
         """Return the time, aware, in UTC."""
         return self.clock.now()
 
     def project(self) -> "Project":
-        """Read the project."""
+        """Read the project; from then on the log is as it says."""
+        from closedloop.log import set_up
         from closedloop.project import load_project
 
-        return load_project(self.root)
+        project = load_project(self.root)
+        log = project.settings.log
+        set_up(self.verbose, self.log_format or log.format, log.level)
+        return project
 
 
 class Moment(click.ParamType[datetime]):
@@ -137,8 +148,20 @@ class LateGroup(click.Group):
     count=True,
     help="Say what was done, off a terminal too; -vv says every step of it.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="Lines on stderr as text or as JSON; [log] format of closedloop.toml.",
+)
 @click.pass_context
-def cli(ctx: click.Context, root: Path, start: datetime | None, *, verbose: int) -> None:
+def cli(
+    ctx: click.Context,
+    root: Path,
+    start: datetime | None,
+    *,
+    verbose: int,
+    log_format: "LogFormat | None",
+) -> None:
     """Send newsletters through Optimizely Campaign and bring every reaction home.
 
     \b
@@ -146,21 +169,11 @@ def cli(ctx: click.Context, root: Path, start: datetime | None, *, verbose: int)
     A project of your own:                         closedloop init shop
     What cron starts:                              closedloop run pull_responses
     """
-    _log(verbose)
-    ctx.obj = Setting(root.absolute(), Clock(start) if start else Clock(), talkative=verbose > 0)
+    from closedloop.log import set_up
 
-
-def _log(verbose: int) -> None:
-    """Let the log speak: at -v of what had to be tried again, at -vv of every step."""
-    import logging
-
-    level = (logging.ERROR, logging.WARNING, logging.INFO)[min(verbose, 2)]
-    logging.basicConfig(format="%(levelname)s %(message)s")
-    logging.getLogger().setLevel(min(level, logging.WARNING))
-    logging.getLogger("closedloop").setLevel(level)
-    # What a pull warns of is in its report as well.
-    pull = logging.getLogger("closedloop.flows.pull")
-    pull.setLevel(logging.ERROR if verbose == 1 else logging.NOTSET)
+    set_up(verbose, log_format or "text")
+    clock = Clock(start) if start else Clock()
+    ctx.obj = Setting(root.absolute(), clock, verbose, log_format)
 
 
 ORDER = (
@@ -205,19 +218,18 @@ def main() -> None:
 
 def outcome(act: Callable[[], Any]) -> int:
     """Carry out a command line and return its exit code; errors are printed as sentences."""
+    from closedloop.log import tell
+
     try:
         code = act()
     except ClosedLoopError as error:
         for line in str(error).splitlines():
-            click.echo(f"closedloop: {line}", err=True)
+            tell(line)
         return error.exit_code
     except (click.exceptions.Exit, click.Abort, click.ClickException) as error:
         return _clicked(error)
     except Exception as error:  # noqa: BLE001 whatever is not ours to foresee is our bug
-        click.echo(_trace(error), err=True)
-        click.echo(
-            "closedloop: this is a bug of closedloop; please report the lines above", err=True
-        )
+        tell(f"this is a bug of closedloop; please report these lines:\n{_trace(error)}")
         return 70
     return code if isinstance(code, int) else 0
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from closedloop.model.job import PullJob, SendJob
+from closedloop.model.log import LogSettings
 from closedloop.model.mail import Mail
-from closedloop.model.settings import Client, Settings, Suppression
+from closedloop.model.settings import Client, MetricsSettings, Settings, Suppression
 from closedloop.model.table import Column, Schema
 from closedloop.toml import validated
 
@@ -62,6 +63,17 @@ def test_the_mail_is_explained_with_a_sample_that_is_sound() -> None:
     words = set(re.findall(r"`([a-z_]+)`", (ROOT / "docs/mail.md").read_text("utf-8")))
     keys = {field.alias or name for name, field in Mail.model_fields.items()}
     assert sorted(keys - words) == []
+
+
+def test_the_settings_of_a_machine_are_explained_with_samples_that_are_sound() -> None:
+    models: dict[str, type[Strict]] = {"metrics": MetricsSettings, "log": LogSettings}
+    found = {name: given for block in blocks("docs/deploy.md") for name, given in block.items()}
+    assert {*found} == {"metrics", "health", "log"}
+    for name, model in models.items():
+        assert {*found[name]} == {*model.model_fields}
+        assert isinstance(validated(model, found[name], name), model)
+    clients = {"de": {"host": "h", "user": "u", "key": "k", "host_keys": ["ssh-rsa AAAA"]}}
+    assert Settings.model_validate({"clients": clients, "health": found["health"]}).health
 
 
 def test_every_column_and_table_key_is_explained() -> None:

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "locks": {"errors"},
     "credentials": set(),
     "health": set(),
+    "log": {"model"},
     "stopping": {"errors"},
     "spool": {"state", "errors"},
     "mail": {"model", "errors", "state", "locks"},

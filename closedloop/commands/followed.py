@@ -10,6 +10,7 @@ from closedloop.cli import Setting
 from closedloop.commands.dashboard import refresh
 from closedloop.core.health import STARTED, signal
 from closedloop.errors import ClosedLoopError, TryLater
+from closedloop.log import about
 
 if TYPE_CHECKING:
     from closedloop.health import HealthCheck
@@ -42,6 +43,7 @@ def followed(
 
     Nobody watches a rehearsal, which is not in earnest.
     """
+    about(job.name)
     ending = Ending()
     if not in_earnest:
         yield ending

@@ -100,10 +100,11 @@ def run(
 def _tell_troubles(report: "RunReport", last: "Run | None") -> None:
     """Tell cron of troubles, but not of those that the last run told."""
     from closedloop.core.report import repeats, troubles
+    from closedloop.log import tell
 
     if not repeats(report, last.report if last else None):
         for sentence in troubles(report):
-            click.echo(f"closedloop: {report.job}: {sentence}", err=True)
+            tell(f"{report.job}: {sentence}")
 
 
 def _is_by_hand(wish: "Wish") -> bool:

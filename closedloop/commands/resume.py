@@ -85,6 +85,7 @@ def _show(error: "ErrorFile", act: str) -> None:
 def _resume(setting: Setting, error: "ErrorFile", act: str) -> int:
     """Bring one error file to its end; return the exit code. Another job's failure does not stop the others."""
     from closedloop.core.restart import Act
+    from closedloop.log import tell
 
     if act == Act.ASK:
         for step in error.next_steps[1:]:  # the first one is to look, which was just done
@@ -93,7 +94,7 @@ def _resume(setting: Setting, error: "ErrorFile", act: str) -> int:
     try:
         return _carry_out(setting, error, Act(act))
     except ClosedLoopError as failure:
-        click.echo(f"closedloop: {failure}", err=True)
+        tell(str(failure))
         return failure.exit_code
 
 

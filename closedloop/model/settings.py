@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from closedloop.model.letter import Language
+from closedloop.model.log import LogSettings
 from closedloop.model.mail import Mail
 from closedloop.model.strict import Strict
 
@@ -138,6 +139,7 @@ class Settings(Strict):
     mail: Mail | None = None
     dashboard: DashboardSettings | None = None
     metrics: MetricsSettings | None = None
+    log: LogSettings = LogSettings()
     health: dict[str, WebAddress] = Field(default_factory=dict)
 
     @property
