@@ -85,12 +85,6 @@ def read(
         line, opening = gathering.line, _Opening(layout)
 
 
-def layout_of(stream: BinaryIO, schema: Schema) -> Layout | None:
-    """Return how the columns stand in a file, as `read` sees it; None if the file is empty. Raises `FileRefused`."""
-    text = _Source(stream, BLOCK_BYTES, MAX_RECORD).text
-    return _open(text, schema, BLOCK_BYTES, MAX_RECORD).layout if text else None
-
-
 def texts(
     records: Sequence[bytes], layout: Layout, separator: str
 ) -> tuple[pl.DataFrame, list[pl.Expr]]:

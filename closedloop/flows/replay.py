@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from closedloop.core.corrected import Candidate, Verdict, judge
-from closedloop.core.parse import layout_of
+from closedloop.core.header import Layout
+from closedloop.core.parse import read
 from closedloop.core.people import HIDDEN
 from closedloop.core.validate import Checked, Rejected
 from closedloop.errors import ClosedLoopError, ProjectError
@@ -17,6 +18,7 @@ from closedloop.model.table import Schema
 from closedloop.quarantine import (
     Kept,
     Quarantined,
+    corrections_of,
     delivered,
     put,
     put_corrections,
@@ -50,10 +52,11 @@ def replay(
     is_known = mark is not None and mark == ports.warehouse.mark()
     ports.warehouse.prepare(ports.responses)
     found = _judge(chosen, schema, corrected, ports)
-    put_corrections(ports.state, found.load.file, found.verdict.texts)
     file = found.load.file
     with ports.warehouse.amending(file, schema) as amending:
         new = _sort(found, amending)
+        texts = found.verdict.texts
+        put_corrections(ports.state, file, {n: texts[n] for n in new.fresh if n in texts})
         amending.append(found.verdict.right.filter(found.verdict.right["line"].is_in(new.fresh)))
         at = now if new.fresh else found.load.loaded_at
         amending.commit(new.counts, new.rejects, at)
@@ -74,11 +77,12 @@ def foresee(chosen: Quarantined, schema: Schema, corrected: Path | None, ports: 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A load, its quarantined rows, and what is right by now of those that were looked at."""
+    """A load, its quarantined rows, what is right by now of those that were looked at, and the lines corrected before."""
 
     load: Load
     kept: list[Kept]
     verdict: Verdict
+    mended: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +106,28 @@ def _judge(chosen: Quarantined, schema: Schema, corrected: Path | None, ports: P
         Candidate(line, raw, frozenset(rules.get(line, ())))
         for line, raw in dict.fromkeys((row.line, row.raw) for row in given if row.raw != HIDDEN)
     ]
-    with delivered(ports.state, load.file) as stream:
-        layout = layout_of(stream, schema)
-    if layout is None:
-        raise ClosedLoopError(f"{chosen.name}: the delivered file is empty; nothing was done")
+    lines = {row.line for row in (*kept, *given)}
+    layout, there = _looked_up(lines, load.file, schema, ports)
+    if lines - there:
+        raise _not_rejected(load.file, min(lines - there))
     verdict = judge(candidates, layout, schema, ports.client.zone)
-    return _Found(load, kept, _without_the_forgotten(verdict, schema, ports))
+    mended = {*corrections_of(ports.state, load.file)}
+    return _Found(load, kept, _without_the_forgotten(verdict, schema, ports), mended)
+
+
+def _looked_up(
+    lines: set[int], file: FileIdentity, schema: Schema, ports: Ports
+) -> tuple[Layout, set[int]]:
+    """Return how the columns stand in the delivered file, and at which of these lines a record starts."""
+    layout, records = None, set[int]()
+    with delivered(ports.state, file) as stream:
+        for block in read(stream, schema):
+            layout = block.layout
+            records.update(lines.intersection(block.frame["line"].to_list()))
+            records.update(broken.line for broken in block.broken if broken.line in lines)
+    if layout is None:
+        raise ClosedLoopError(f"{file.name}: the delivered file is empty; nothing was done")
+    return layout, records
 
 
 def _without_the_forgotten(verdict: Verdict, schema: Schema, ports: Ports) -> Verdict:
@@ -140,15 +160,14 @@ def _texts(corrected: Path) -> list[Kept]:
 def _sort(found: _Found, amending: Amending) -> _New:
     """Tell what is new from what an earlier replay loaded, and from lines that nobody rejected."""
     right, wrong = {*found.verdict.right["line"]}, {row.line for row in found.verdict.wrong}
-    known = {row.line for row in found.kept}
-    there = amending.present([*(known | right | wrong)])
+    kept = {row.line: row.raw for row in found.kept}
+    there = amending.present([*(kept.keys() | right | wrong)])
     fresh = sorted(right - there)
-    counts, strangers = found.load.counts, sorted((right | wrong) - known - there)
+    # A row of a loaded line waits in the quarantine file only if a replay was killed after it had loaded the row.
+    strangers = [n for n in sorted(kept.keys() & there - found.mended) if kept[n] != HIDDEN]
+    counts = found.load.counts
     if strangers or len(fresh) > counts.quarantined:
-        raise ProjectError(
-            f"{found.load.file.name}: line {(strangers or fresh)[0]} is not among its rejected rows; keep the line numbers as "
-            "they are. Nothing was loaded"
-        )
+        raise _not_rejected(found.load.file, (strangers or fresh)[0])
     left = [row for row in found.kept if row.line not in right | wrong | there]
     left += [
         Kept(row.line, row.column, row.rule, row.raw)
@@ -160,6 +179,13 @@ def _sort(found: _Found, amending: Amending) -> _New:
         counts, loaded=counts.loaded + len(fresh), quarantined=counts.quarantined - len(fresh)
     )
     return _New(fresh, left, counts, _by_rule(left, counts.quarantined))
+
+
+def _not_rejected(file: FileIdentity, line: int) -> ProjectError:
+    return ProjectError(
+        f"{file.name}: line {line} is not among its rejected rows; keep the line numbers as they are, in the quarantine file "
+        "as well. Nothing was loaded"
+    )
 
 
 def _by_rule(left: list[Kept], quarantined: int) -> tuple[tuple[str, str, int], ...]:

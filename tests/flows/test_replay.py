@@ -192,6 +192,29 @@ def test_a_line_that_nobody_rejected_is_refused(loaded: Desk, line: str) -> None
     assert counts(loaded) == (5, 2, 2)
 
 
+def test_a_replay_that_is_refused_keeps_no_correction_for_later(loaded: Desk) -> None:
+    with pytest.raises(ProjectError, match="line 77 is not among its rejected rows"):
+        loaded.replay(NAME, corrected(loaded, line_3=text(2), line_77=text(7)))
+    assert loaded.left("quarantine") == [quarantine_file(loaded).name]
+    loaded.pull(day=date(2026, 11, 20))
+    assert kept(loaded) == [(2, 1), (4, 3)]
+
+
+@pytest.mark.parametrize("line", [4, 1, 99], ids=["loaded", "the header", "nowhere"])
+def test_a_wrong_line_number_in_the_quarantine_file_is_refused_with_nothing_touched(
+    loaded: Desk, line: int
+) -> None:
+    path = quarantine_file(loaded)
+    path.write_text(path.read_text().replace("\n3;", f"\n{line};").replace("T12:00", " 12:00"))
+    before = path.read_bytes()
+    for copy in (None, corrected(loaded, line_5=text(4))):
+        with pytest.raises(ProjectError, match=f"line {line} is not among its rejected rows"):
+            loaded.replay(NAME, copy)
+    assert path.read_bytes() == before
+    assert loaded.left("quarantine") == [path.name]
+    assert counts(loaded) == (5, 2, 2)
+
+
 def test_bytes_that_are_no_text_must_be_corrected_before_they_load(desk: Desk) -> None:
     name = "20261120_clicks.csv"
     head = b"linkId;mailingId;mailingToUserId;mailingGroupId;userId;created;click.browser;click.platform;click.device\n"
