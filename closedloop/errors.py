@@ -23,10 +23,7 @@ Anything else that reaches the command line is a bug of ours: traceback, exit 70
 Every message says what, where, and what to do next, and holds no address and no secret.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from closedloop.model.file import RemoteFile
+from datetime import datetime
 
 
 class ClosedLoopError(Exception):
@@ -46,9 +43,9 @@ class FileRefused(ClosedLoopError):
 
 
 class ImportHalted(ClosedLoopError):
-    """The platform left an error file, `halt`: it imports nothing more of this client."""
+    """The platform left an error file, `halt` (name, bytes, time): it imports nothing more of this client."""
 
-    def __init__(self, message: str, halt: "RemoteFile") -> None:
+    def __init__(self, message: str, halt: tuple[str, int, datetime]) -> None:
         super().__init__(message)
         self.halt = halt
 

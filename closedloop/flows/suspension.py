@@ -53,7 +53,7 @@ def note_error(
     if case is None:
         return
     if isinstance(error, ImportHalted):
-        _put(trouble.describe(_halted(error.halt, job, ports), job, run, at), ports)
+        _put(trouble.describe(_halted(RemoteFile(*error.halt), job, ports), job, run, at), ports)
         return
     files = (FileNote(name=error.file),) if isinstance(error, UntoldWave) else ()
     wave = _unsettled(job, ports)

@@ -20,7 +20,7 @@ def wait_for_the_platform(ports: Ports) -> None:
         raise ImportHalted(
             f"the platform left {found[0].name} in {ports.client.errors}: it imports nothing more of this client until its "
             "support has cleared that. Nothing was sent",
-            found[0],
+            (found[0].name, found[0].size, found[0].modified),
         )
 
 
