@@ -19,12 +19,13 @@ ENOUGH = 5
 NEARLY_ALL = 0.9
 HARDLY_ANY = 0.1
 FAR = 100  # so many times nearer to the other's numbers than to its own
-FEW_TEXTS = 10
+FEW_DIGITS = 10  # an address or a link is told by one cell, but a name may well be a year
 FEW_USUAL_TEXTS = 20
 FEW_ROWS = 50
 ALIKE, UNLIKE = 3, 10  # so many times more, or less, variety
 _LIST = "^([0-9]+)(?:,[0-9]+)*$"
-_KINDS = {"an address": "@", "a link": "://", "digits": _LIST}
+DIGITS = "digits"
+_KINDS = {"an address": "@", "a link": "://", DIGITS: _LIST}
 
 Frames = Sequence[pl.DataFrame]
 
@@ -42,7 +43,7 @@ def shifted(found: pl.DataFrame, usual: Frames, schema: Schema) -> dict[str, str
         return {}
     names = [part.name for part in stored_columns(schema) if part.name == part.of]
     cells = {
-        name: _Cells(found[name], [frame[name] for frame in usual])
+        name: _Cells(found[name], [frame[name] for frame in usual], schema.column(name).values)
         for name in names
         if before.schema[name] in (pl.Int64, pl.String)
     }
@@ -56,10 +57,16 @@ def shifted(found: pl.DataFrame, usual: Frames, schema: Schema) -> dict[str, str
 class _Cells:
     """The cells of one column: those of the file, and those of earlier files."""
 
-    def __init__(self, found: pl.Series, usual: Sequence[pl.Series]) -> None:
+    def __init__(
+        self, found: pl.Series, usual: Sequence[pl.Series], declared: Sequence[str]
+    ) -> None:
+        every = pl.concat(usual)
         self.found = found.drop_nulls()
-        self.usual = pl.concat(usual).drop_nulls()
+        self.usual = every.drop_nulls()
         self.each = usual
+        self.is_of_a_list = bool(declared)
+        self.known = {*declared, *self.usual.unique()} if found.dtype == pl.String else set()
+        self.is_emptied = not len(self.found) and every.null_count() <= HARDLY_ANY * len(every)
         self.numbers = _numbers(self.found)
         self.low, self.high = _range(self.usual)
         self.kind = _kind(self.usual)
@@ -121,20 +128,35 @@ def _has_left_its_number(cells: _Cells) -> bool:
 def _is_like_texts(mine: _Cells, other: _Cells) -> bool:
     if mine.found.dtype != pl.String or other.found.dtype != pl.String:
         return False
-    if len(mine.found) < FEW_TEXTS or len(mine.usual) < FEW_USUAL_TEXTS:
+    return _is_of_the_kind(mine, other) or _holds_the_known(mine, other)
+
+
+def _is_of_the_kind(mine: _Cells, other: _Cells) -> bool:
+    if not other.kind or _kind(mine.found) != other.kind:
         return False
-    if other.kind and mine.kind != other.kind and _kind(mine.found) == other.kind:
-        return True
-    known = _among(mine.found, other.usual) & ~_among(mine.found, mine.usual)
+    enough, few = (FEW_USUAL_TEXTS, FEW_DIGITS) if other.kind == DIGITS else (ENOUGH, 1)
+    if len(mine.found) < few or (len(mine.usual) < enough and not mine.is_of_a_list):
+        return False
+    return _share(mine.usual.str.contains(_KINDS[other.kind])) <= HARDLY_ANY
+
+
+def _holds_the_known(mine: _Cells, other: _Cells) -> bool:
+    """Say whether texts are such as the other column is known for and the own one is not, which a declared list tells."""
+    if len(mine.usual) < FEW_USUAL_TEXTS and not mine.is_of_a_list:
+        return False
+    known = mine.found.is_in([*(other.known - mine.known)])
     return _share(known) >= NEARLY_ALL
 
 
-def _among(cells: pl.Series, usual: pl.Series) -> pl.Series:
-    return cells.is_in(usual.unique().implode())
-
-
 def _has_left_its_kind(cells: _Cells) -> bool:
-    return bool(cells.kind) and len(cells.found) > 0 and _kind(cells.found) != cells.kind
+    """Say whether a column of one kind, or of a list of values, holds something else by now, or nothing any more."""
+    if not cells.kind and not cells.is_of_a_list:
+        return False
+    if not len(cells.found):
+        return cells.is_emptied
+    if cells.is_of_a_list:
+        return _share(cells.found.is_in([*cells.known])) <= HARDLY_ANY
+    return _kind(cells.found) != cells.kind
 
 
 def _kind(cells: pl.Series) -> str:

@@ -111,12 +111,51 @@ def test_a_list_of_numbers_in_a_text_is_numbers_too(schema: MakeSchema) -> None:
     assert judged(found, usual, columns) == {"client": "lists", "lists": "client"}
 
 
+@pytest.mark.parametrize("rows", [1, 30])
 @pytest.mark.parametrize(
     ("one", "other"), [("recipient", "browser"), ("recipient", "platform"), ("browser", "platform")]
 )
-def test_texts_that_changed_places_are_named(schema: MakeSchema, one: str, other: str) -> None:
-    found = as_if(words(9), **{one: other, other: one})
+def test_texts_that_changed_places_are_named(
+    schema: MakeSchema, one: str, other: str, rows: int
+) -> None:
+    found = as_if(words(9, rows), **{one: other, other: one})
     assert judged(found, [words(1), words(2)], schema(**TEXTS)) == {one: other, other: one}
+
+
+def test_addresses_elsewhere_tell_though_nothing_came_in_exchange(schema: MakeSchema) -> None:
+    found: Columns = {**words(9, 1), "recipient": [None], "browser": ["u9@example.com"]}
+    assert judged(found, [words(1), words(2)], schema(**TEXTS)) == {"browser": "recipient"}
+
+
+STATUS: dict[str, dict[str, Any]] = {
+    "delivery": {"type": "enum", "values": ["OK", "HARD"]},
+    "reply": {"type": "enum", "values": ["unknown", "bounce"]},
+    "name": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("delivery", "reply", "looks"),
+    [
+        pytest.param("bounce", "HARD", {"delivery": "reply", "reply": "delivery"}, id="both"),
+        pytest.param(None, "OK", {"reply": "delivery"}, id="one of them empty"),
+        pytest.param("OK", None, {}, id="as usual"),
+        pytest.param("DELAYED", "unknown", {}, id="a new value"),
+        pytest.param("OK", "HARD", {}, id="a value of the other beside its own"),
+    ],
+)
+def test_values_of_another_list_are_told_without_having_seen_many(
+    schema: MakeSchema, delivery: str | None, reply: str | None, looks: dict[str, str]
+) -> None:
+    usual: Columns = {"delivery": ["OK"] * 6, "reply": [None] * 6, "name": ["a"] * 6}
+    found: Columns = {"delivery": [delivery] * 2, "reply": [reply] * 2, "name": ["a"] * 2}
+    assert judged(found, [usual], schema(**STATUS)) == looks
+
+
+def test_a_name_in_digits_is_not_taken_for_a_list_of_numbers(schema: MakeSchema) -> None:
+    usual: list[Columns] = [{"name": ["Winter"] * 20, "lists": ["9001,9002"] * 20}]
+    found: Columns = {"name": ["2026"], "lists": ["none"]}
+    assert judged(found, usual, schema(name={}, lists={})) == {}
 
 
 @pytest.mark.parametrize(
@@ -127,7 +166,9 @@ def test_texts_that_changed_places_are_named(schema: MakeSchema, one: str, other
         pytest.param({**words(9), "browser": ["Linux"] * 30}, id="a browser called as a platform"),
         pytest.param({**words(9), "recipient": ["4711"] * 30}, id="recipients by number"),
         pytest.param({**words(9), "platform": [None] * 30}, id="a column that is empty now"),
-        pytest.param(as_if(words(9, 5), browser="platform", platform="browser"), id="a few rows"),
+        pytest.param({**words(9, 1), "browser": ["Linux"]}, id="a single row"),
+        pytest.param({**words(9, 1), "recipient": ["Linux"]}, id="a recipient like a platform"),
+        pytest.param({**words(9, 1), "platform": ["a@b"]}, id="an address beside the recipient's"),
     ],
 )
 def test_new_texts_are_not_taken_for_others(schema: MakeSchema, found: Columns) -> None:

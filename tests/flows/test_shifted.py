@@ -1,5 +1,7 @@
 """Columns that changed places, in files that only their position tells: refused though every cell parses."""
 
+import csv
+import io
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations, count
 from pathlib import Path
@@ -28,6 +30,14 @@ NUMBERS = {
     "automated_opens": (0, 1, 2),
     "unsubscribes": (0, 1, 2),
     "responses": (0, 1, 2),
+}
+TEXTS = {
+    "mailingrecipients": (3, 5, 6, 7),
+    "links": (4, 5),
+    "clicks": (4, 6, 7, 8),
+    "opens": (4, 6, 7, 8),
+    "automated_opens": (3, 5, 6),
+    "responses": (3, 5),
 }
 
 
@@ -78,10 +88,13 @@ def busy(desk: Desk) -> tuple[Desk, dict[str, bytes]]:
 
 
 def swapped(content: bytes, one: int, other: int) -> bytes:
-    lines = [line.split(b";") for line in content.splitlines(keepends=True)]
-    for cells in lines:
+    out = io.StringIO()
+    rows = csv.reader(io.StringIO(content.decode(), newline=""), delimiter=";")
+    writer = csv.writer(out, delimiter=";", lineterminator="\n")
+    for cells in rows:
         cells[one], cells[other] = cells[other], cells[one]
-    return b"".join(map(b";".join, lines))
+        writer.writerow(cells)
+    return out.getvalue().encode()
 
 
 def take(desk: Desk, kind: str, content: bytes) -> FileOutcome:
@@ -101,6 +114,23 @@ def test_numbers_that_changed_places_refuse_the_file(busy: tuple[Desk, dict[str,
     }
     assert [what for what, status in taken.items() if status is not FileStatus.REFUSED] == []
     assert {take(desk, kind, last[kind]).status for kind in NUMBERS} <= LOADED
+
+
+def test_texts_that_changed_places_refuse_a_file_of_any_size(
+    busy: tuple[Desk, dict[str, bytes]],
+) -> None:
+    desk, last = busy
+    for rows in (1, 2, 1000):
+        first = {kind: b"".join(last[kind].splitlines(keepends=True)[:rows]) for kind in TEXTS}
+        taken = {
+            (kind, *pair): take(desk, kind, swapped(first[kind], *pair)).detail
+            for kind, places in TEXTS.items()
+            for pair in combinations(places, 2)
+        }
+        assert [
+            (rows, what, said) for what, said in taken.items() if "looks like" not in said
+        ] == []
+        assert {take(desk, kind, first[kind]).status for kind in TEXTS} <= LOADED
 
 
 def test_a_shifted_column_is_named_with_what_it_looks_like_and_what_to_do(
