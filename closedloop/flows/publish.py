@@ -20,7 +20,7 @@ from closedloop.flows.ports import Layouts, Ports
 from closedloop.model.filename import Pattern
 from closedloop.model.table import Schema
 from closedloop.model.wave import Wave, WaveState
-from closedloop.state import pack, sha256, unpack
+from closedloop.state import describe_copy, pack, sha256, unpack
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,12 @@ def settle(wave: Wave, subscribers: Schema, ports: Ports, now: datetime) -> Wave
     What was not renamed mailed nobody. It goes on where it stood, without those who left since; but one that was not
     written to its end, or more than an hour ago, is withdrawn, returning None, so that the slot is filled by
     a new selection. A wave that is sent again on a person's word is never withdrawn.
+
+    Where only its kept copy is left, it was published, and the ledger is an older one put back.
     """
+    if wave.state in UNSENT and _is_put_away(wave, ports):
+        ports.remote.remove(_temporary(wave, ports))
+        return _published(_counted(wave, ports), ports, now)
     if wave.state is WaveState.PUBLISHING:
         wave = _look(wave, ports, now)
     if wave.state not in UNSENT:
@@ -156,6 +161,23 @@ def _set_products_aside(wave: Wave, layouts: Layouts, stamp: int, ports: Ports) 
         waiting[-1].replace(target)
     elif copy and copy.is_file():
         unpack(copy, target)
+
+
+def _is_put_away(wave: Wave, ports: Ports) -> bool:
+    """Say whether only the copy is left of a wave, which is made once it is published."""
+    waiting = (_outbox(wave, ports), ports.state.again(wave.client, wave.wave_id))
+    is_kept = ports.state.sent(wave.client, wave.file).is_file()
+    return is_kept and not any(path.is_file() for path in waiting)
+
+
+def _counted(wave: Wave, ports: Ports) -> Wave:
+    """Return a wave with the figures of its copy, where the ledger has none yet."""
+    if wave.written:
+        return wave
+    copy = describe_copy(_outbox(wave, ports), ports.state.sent(wave.client, wave.file))
+    return replace(
+        wave, selected=copy.lines, written=copy.lines, size=copy.size, sha256=copy.sha256
+    )
 
 
 def _is_again(wave: Wave, subscribers: Schema) -> bool:

@@ -248,6 +248,24 @@ def test_a_wave_that_a_lost_ledger_forgot_is_not_sent_again(desk: Desk) -> None:
     assert len(desk.uploads()) == 1
 
 
+@pytest.mark.parametrize("state", [WaveState.BUILT, WaveState.STAGED, WaveState.PUBLISHING])
+@pytest.mark.parametrize("written", [3, 0])
+def test_a_wave_that_a_ledger_put_back_takes_for_unsent_is_not_sent_again(
+    desk: Desk, state: WaveState, written: int
+) -> None:
+    desk.send()
+    (wave,) = desk.waves()
+    earlier = replace(wave, state=state, selected=written, written=written, published_at=None)
+    with Ledger(desk.root / "var" / "ledger.sqlite") as ledger:
+        ledger.put_wave(earlier)
+    desk.remote.remove(f"/incoming/{wave.file}")
+    assert desk.send("2026-11-24T06:20").exit_code == 0
+    (found,) = desk.waves()
+    assert (found.state, found.wave_id, found.written) == (WaveState.PUBLISHED, wave.wave_id, 3)
+    assert desk.uploads() == []
+    assert sent(desk.send("2026-11-24T06:40")).outcome == "already sent"
+
+
 def test_a_slot_that_was_sent_stays_sent_when_the_schedule_is_edited(desk: Desk) -> None:
     desk.send("2026-11-24T07:10")
     desk.edit("jobs/send_newsletter.toml", '"0 6 * * 2"', '"5 8 * * 2"')
