@@ -1,6 +1,7 @@
 """Real servers for every part: an OpenSSH `sshd` on this machine, with keys of its own."""
 
 import asyncio
+import logging
 import math
 import os
 import pwd
@@ -23,6 +24,17 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from closedloop.model.settings import Client
 
 T = TypeVar("T")
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Put the log back: a command line that is run in this process sets it up for its own."""
+    loggers = [logging.getLogger(name) for name in ("", "closedloop", "closedloop.flows.pull")]
+    before = [each.level for each in loggers]
+    yield
+    for each, level in zip(loggers, before, strict=True):
+        each.setLevel(level)
+
 
 MAGIC_WORDS = "open sesame"
 

@@ -60,12 +60,13 @@ def logged(wave: Wave, now: datetime) -> Wave:
 
 
 def names_as_imported(log: str, upload: str) -> bool:
-    """Say whether a line of the platform's import log names an upload, and speaks of no failure.
+    """Say whether the platform's import log names an upload, and the last line that does speaks of no failure.
 
     More of the log is not understood: its form is not known (spec/optimizely.md, section 9, U22).
     """
     name = re.compile(rf"(?<![\w.-]){re.escape(upload)}(?![\w-]|\.\w)")
-    return any(name.search(line) and not FAILURE.search(line) for line in log.splitlines())
+    told = [line for line in log.splitlines() if name.search(line)]
+    return bool(told) and not FAILURE.search(told[-1])
 
 
 def unconfirmed(waves: Iterable[Wave], now: datetime) -> list[Wave]:

@@ -178,4 +178,6 @@ def test_a_send_that_is_killed_at_any_moment_mails_once(made: Shop, server: Clie
         assert not [name for name in names if name.endswith(".part")]
     assert list((made.root / "var" / "outbox" / "de").iterdir()) == []
     told = json.loads(made.do("status", "--json").stdout)["jobs"]
-    assert {job["job"]: job["sentences"] for job in told}["send_newsletter"] == []
+    sentences = {job["job"]: job["sentences"] for job in told}["send_newsletter"]
+    # Nothing is left of the kills; that no response data came back for weeks is said, as it should be.
+    assert [text for text in sentences if "no response data shows it" not in text] == []
