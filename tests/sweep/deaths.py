@@ -91,7 +91,7 @@ def _die(world: World, sweep: Sweep, blow: Blow, unharmed: Aftermath, *, prompt:
 
 
 def _chosen(named: list[str], weapon: Weapon, wish: Wish) -> list[Point]:
-    """Return all points, or at most so many: the decisive ones, and an even sample of those that change something."""
+    """Return all points, or at most so many: the first decisive ones, and an even sample of those that change something."""
     points = [
         (at, side)
         for at, name in enumerate(named, 1)
@@ -101,9 +101,9 @@ def _chosen(named: list[str], weapon: Weapon, wish: Wish) -> list[Point]:
     if not wish.most:
         return points
     changing = [point for point in points if named[point[0] - 1] not in LOOKS]
-    decisive = [point for point in changing if named[point[0] - 1] in DECISIVE][: wish.most]
+    decisive = [point for point in changing if named[point[0] - 1] in DECISIVE][:2]
     others = [point for point in changing if point not in decisive]
-    room = min(wish.most - len(decisive), len(others))
+    room = min(max(wish.most - len(decisive), 0), len(others))
     return decisive + [others[number * len(others) // room] for number in range(room)]
 
 
