@@ -26,13 +26,14 @@ from closedloop.model.settings import Client
 T = TypeVar("T")
 
 
+LOGGERS = [logging.getLogger(name) for name in ("", "closedloop", "closedloop.flows.pull")]
+LEVELS = [each.level for each in LOGGERS]
+
+
 @pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """Put the log back: a command line that is run in this process sets it up for its own."""
-    loggers = [logging.getLogger(name) for name in ("", "closedloop", "closedloop.flows.pull")]
-    before = [each.level for each in loggers]
-    yield
-    for each, level in zip(loggers, before, strict=True):
+def _log_as_it_was() -> None:
+    """Begin with a log as nobody has set it up: a command line run in this process, by a module's fixture too, has."""
+    for each, level in zip(LOGGERS, LEVELS, strict=True):
         each.setLevel(level)
 
 
