@@ -68,7 +68,7 @@ build: $(READY)
 	@$(BIN)/python -m build
 
 bench: $(READY)
-	@$(BIN)/python -m benchmarks.load
+	@$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
