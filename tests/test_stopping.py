@@ -16,8 +16,10 @@ from closedloop.stopping import Stopping, listening
 
 LONG = 10.0
 DEAF = """
-import time
+import signal, time
 from closedloop.stopping import Stopping, listening
+for each in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(each, signal.SIG_DFL)
 with listening(Stopping(), "send_newsletter", 60):
     print("listening", flush=True)
     while True:
@@ -27,11 +29,14 @@ with listening(Stopping(), "send_newsletter", 60):
 
 @contextmanager
 def told_by(number: signal.Signals, minutes: float = 60) -> Iterator[Stopping]:
-    """Listen, and send ourselves a signal."""
-    stopping = Stopping()
-    with listening(stopping, "send_newsletter", minutes):
-        os.kill(os.getpid(), number)
-        yield stopping
+    """Listen, and send ourselves a signal, also where whoever started the tests had it ignored."""
+    stopping, before = Stopping(), signal.signal(number, signal.SIG_DFL)
+    try:
+        with listening(stopping, "send_newsletter", minutes):
+            os.kill(os.getpid(), number)
+            yield stopping
+    finally:
+        signal.signal(number, before)
 
 
 @pytest.mark.parametrize(

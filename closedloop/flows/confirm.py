@@ -43,7 +43,7 @@ def confirm(client: str, ports: Ports, now: datetime) -> list[Wave]:
 def confirm_by_log(client: str, ports: Ports, now: datetime) -> list[Wave]:
     """Read the platform's import log, where there is one, and write down which waves it names; return those.
 
-    A log tells nothing while an error file lies on the server, or where the settings name no folder for them.
+    A log tells nothing while an error file lies on the server, or where there is no folder to look for one.
     What can't be read tells nothing either; the next run looks again.
     """
     waves = core.watched(ports.ledger.waves(client), now)
@@ -51,7 +51,7 @@ def confirm_by_log(client: str, ports: Ports, now: datetime) -> list[Wave]:
     if not waiting or ports.client.logs is None or ports.client.errors is None:
         return []
     try:
-        if error_files(ports):
+        if error_files(ports) != []:
             return []
         text = _log(client, ports.client.logs, min(wave.built_at for wave in waiting), ports)
     except LogInRefused:

@@ -10,20 +10,20 @@ from closedloop.model.privacy import nameable
 MOST = 5
 
 
-def error_files(ports: Ports) -> list[RemoteFile]:
-    """Return the error files that the platform has left for this client, by name.
+def error_files(ports: Ports) -> list[RemoteFile] | None:
+    """Return the error files that the platform has left for this client, by name; None if the server has no such folder.
 
     Not those that a person has dealt with, which may still lie there; a later one of the same name is a new one. Of
     very many the last ones: each becomes an error file and a mail, and the platform halts at the first.
 
-    Empty where the client has no `errors` folder in its settings, or the server has none.
+    Empty where the client has no `errors` folder in its settings.
     """
     if ports.client.errors is None:
         return []
     try:
         listed = ports.remote.listing(ports.client.errors)
     except NotThere:
-        return []
+        return None
     found = [replace(file, name=nameable(file.name)) for file in listed]
     settled = ports.errors.halts_settled(ports.client_name) if found else []
     return [

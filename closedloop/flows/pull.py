@@ -81,7 +81,7 @@ def pull(
         ports.ledger.put_mark(job.client, ports.warehouse.mark())
     if short := scarcity(ports.state.free_bytes(), ports.ledger.files(job.client)):
         notes.append(short)
-    halted = tuple(error_files(ports))
+    halted, overlooked = _halted(job, ports)
     waves += confirm_by_log(job.client, ports, now)
     result = PullResult(
         tuple(outcomes),
@@ -94,7 +94,19 @@ def pull(
         waves=tuple(waves),
         unseen=tuple(unseen(ports.ledger.waves(job.client), now)),
     )
-    return result, notes
+    return result, [*notes, *overlooked]
+
+
+def _halted(job: PullJob, ports: Ports) -> tuple[tuple[RemoteFile, ...], Notes]:
+    """Return the platform's own error files, and a note if there is no folder where they would be found."""
+    found = error_files(ports)
+    if found is not None:
+        return tuple(found), []
+    overlooked = (
+        f"{ports.client.errors}: the server has no such folder, so an error file of the platform would be overlooked; compare "
+        f"'errors' in [clients.{job.client}] with what its support says"
+    )
+    return (), [overlooked]
 
 
 def _waiting_since(job: PullJob, ports: Ports) -> dict[str, datetime]:

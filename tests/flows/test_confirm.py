@@ -72,10 +72,15 @@ def sent(report: RunReport) -> SendResult:
     return report.result
 
 
-def with_logs(desk: Desk, text: str = "", modified: str = "2026-11-24T06:10") -> None:
+def with_logs(
+    desk: Desk, text: str = "", modified: str = "2026-11-24T06:10", *, errors: bool = True
+) -> None:
     if "logs" not in (desk.root / "closedloop.toml").read_text():
         desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nlogs = "/logs"\nupload ')
     at = datetime.fromisoformat(modified).replace(tzinfo=UTC)
+    if errors:
+        desk.remote.put("/errors/20261101060000_subscribers.csv.error", b"")
+        desk.remote.remove("/errors/20261101060000_subscribers.csv.error")
     desk.remote.put("/logs/20261124_import.log", text.encode(), at)
 
 
@@ -188,6 +193,16 @@ def test_a_log_tells_nothing_while_an_error_file_is_there(desk: Desk) -> None:
     assert [wave.state for wave in desk.waves()] == [WaveState.PUBLISHED]
 
 
+def test_a_log_tells_nothing_while_the_folder_of_error_files_is_not_there(desk: Desk) -> None:
+    desk.send()
+    with_logs(desk, UPLOAD, errors=False)
+    report = desk.pull("2026-11-24T06:20")
+    assert [wave.state for wave in desk.waves()] == [WaveState.PUBLISHED]
+    (note,) = [note for note in report.notes if "/errors" in note]
+    assert note.startswith("/errors: the server has no such folder")
+    assert report.exit_code == 0
+
+
 def test_logs_of_before_the_wave_are_not_read(desk: Desk) -> None:
     desk.send()
     with_logs(desk, UPLOAD, modified="2026-11-20T06:00")
@@ -197,7 +212,7 @@ def test_logs_of_before_the_wave_are_not_read(desk: Desk) -> None:
 
 class WithoutLogs(MemoryRemote):
     def __init__(self, error: RemoteError) -> None:
-        super().__init__()
+        super().__init__(("/incoming", "/outgoing", "/errors"))
         self.error = error
 
     def listing(self, folder: str) -> Any:

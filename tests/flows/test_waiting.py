@@ -85,6 +85,8 @@ def test_it_goes_out_once_the_import_log_names_the_one_before_it(hourly: Desk) -
         b"07:10;20261124070000_subscribers.csv;outcome=sent\n",
         hourly.waves()[0].built_at,
     )
+    hourly.remote.put("/errors/earlier.error", b"")
+    hourly.remote.remove("/errors/earlier.error")
     assert outcome(hourly.send("2026-11-24T07:10")) == "sent"
 
 
