@@ -188,6 +188,7 @@ ORDER = (
     "quarantine",
     "schedule",
     "forget",
+    "schema",
     "completion",
     "emulate",
     "demo",
@@ -195,6 +196,7 @@ ORDER = (
 for _name, _module in {
     "init": "setup",
     "check": "setup",
+    "schema": "setup",
     "schedule": "schedule",
     "run": "operate",
     "status": "operate",

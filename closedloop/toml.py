@@ -98,6 +98,16 @@ def validated(model: type[Model], given: dict[str, Any], shown: str) -> Model:
         raise ProjectError("\n".join(sentences)) from None
 
 
+def complaint(model: type[BaseModel], key: str, value: Any) -> str | None:
+    """Say what is wrong with one key's value, whatever the others are; None if nothing is."""
+    try:
+        model.model_validate({key: _with_tuples(value)}, strict=True)
+    except ValidationError as error:
+        found = (detail for detail in error.errors() if detail["loc"][:1] == (key,))
+        return next(map(_complaint, found), None)
+    return None
+
+
 def dotted_header(columns: dict[str, Any]) -> str | None:
     """Return a header that TOML took apart at its dots, as one text; None if there is none."""
     return next((".".join(path) for path in _deeper(columns) if path[1:]), None)

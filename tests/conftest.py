@@ -110,12 +110,17 @@ def _await_start(server: "subprocess.Popen[bytes]", port: int, log: Path) -> Non
 class _Doorkeeper(asyncssh.SSHServer):
     """Lets in who has the key, or the password "open sesame"; notes every try."""
 
-    def __init__(self, tries: list[str], guests: list[asyncssh.SSHServerConnection]) -> None:
-        self._tries = tries
-        self._guests = guests
+    def __init__(self, server: "OtherServer") -> None:
+        self._tries = server.password_tries
+        self._log_ins = server.log_ins
+        self._guests = server.guests
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._guests.append(conn)
+
+    def begin_auth(self, username: str) -> bool:
+        self._log_ins.append(username)
+        return True
 
     def password_auth_supported(self) -> bool:
         return True
@@ -147,7 +152,8 @@ class OtherServer:
     def __init__(self, folder: Path) -> None:
         self.password_tries: list[str] = []
         self.tricks = _Files.tricks
-        self._guests: list[asyncssh.SSHServerConnection] = []
+        self.log_ins: list[str] = []
+        self.guests: list[asyncssh.SSHServerConnection] = []
         self._folder = folder
         self._host_key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
         self._user_key = write_key(Ed25519PrivateKey.generate(), folder / "user_key")
@@ -183,7 +189,7 @@ class OtherServer:
         return await asyncssh.listen(
             "127.0.0.1",
             0,
-            server_factory=lambda: _Doorkeeper(self.password_tries, self._guests),
+            server_factory=lambda: _Doorkeeper(self),
             server_host_keys=[self._host_key],
             authorized_client_keys=asyncssh.import_authorized_keys(self._user_key),
             sftp_factory=_Files,
@@ -192,7 +198,7 @@ class OtherServer:
     async def _stop(self) -> None:
         self._listener.close()
         await self._listener.wait_closed()
-        for guest in self._guests:
+        for guest in self.guests:
             guest.abort()
             await guest.wait_closed()
         await asyncio.sleep(0.05)

@@ -18,8 +18,9 @@ from closedloop.cli import EXIT_CODES, cli, outcome
 from closedloop.core import answers
 from closedloop.flows.runner import alone
 from closedloop.model.settings import Client
+from closedloop.newsettings import Answers, client_section
 from closedloop.project import load_project
-from closedloop.scaffold import client_section, write_project
+from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
 
 REPOSITORY = Path(__file__).parents[1]
@@ -48,7 +49,9 @@ def closedloop(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     root = tmp_path / "shop"
-    section = client_section("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
+    section = client_section(
+        Answers("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
+    )
     write_project(root, "de", section, rehearsal=True)
     return root
 
@@ -269,7 +272,9 @@ def test_the_status_as_json_is_for_machines(shop: Path, closedloop: Run) -> None
 def test_the_crontab_is_the_example_in_the_repository(
     tmp_path: Path, closedloop: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    section = client_section("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
+    section = client_section(
+        Answers("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
+    )
     root = tmp_path / "newsletter"
     write_project(root, "de", section, rehearsal=False)
     monkeypatch.setattr("sys.argv", ["/srv/newsletter/.venv/bin/closedloop"])
@@ -317,7 +322,8 @@ def test_init_without_its_emulator_says_how_to_start_one(tmp_path: Path, closedl
 def platform(tmp_path: Path) -> Path:
     """The folder of an emulator with two clients."""
     sections = [
-        client_section(name, "127.0.0.1", 1, "r", "k", ("ssh-rsa AAAA",)) for name in ("at", "fr")
+        client_section(Answers(name, "127.0.0.1", 1, "r", "k", ("ssh-rsa AAAA",)))
+        for name in ("at", "fr")
     ]
     (tmp_path / "platform").mkdir()
     (tmp_path / "platform/client.toml").write_text("\n".join(sections))
@@ -549,7 +555,7 @@ def desk(sshd: Client, client_on: Callable[[Path], Client], tmp_path: Path) -> D
     client = client_on(tmp_path / "remote")
     root = tmp_path / "shop"
     section = client_section(
-        "de", client.host, client.port, sshd.user, str(client.key), client.host_keys
+        Answers("de", client.host, client.port, sshd.user, str(client.key), client.host_keys)
     )
     section = section.replace('"/incoming"', f'"{client.upload}"')
     section = section.replace('"/outgoing"', f'"{client.download}"')

@@ -12,7 +12,8 @@ import pytest
 
 from closedloop.errorfiles import ErrorFiles
 from closedloop.model.error_file import Case, ErrorFile, NextStep, Problem
-from closedloop.scaffold import client_section, write_project
+from closedloop.newsettings import Answers, client_section
+from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
 
 Said = Callable[..., list[str]]
@@ -22,7 +23,9 @@ Said = Callable[..., list[str]]
 def shop(tmp_path: Path) -> Path:
     """A project whose send job is suspended, and in whose pull nothing can be fetched."""
     root = tmp_path / "shop"
-    section = client_section("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
+    section = client_section(
+        Answers("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
+    )
     write_project(root, "de", section, rehearsal=True)
     ErrorFiles(StateFolder(root / "var")).put(
         ErrorFile(

@@ -19,8 +19,9 @@ from closedloop.metrics import HELP, write_metrics
 from closedloop.model.error_file import Case, ErrorFile, NextStep, Problem
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.job import RESPONSE_SCHEMAS
+from closedloop.newsettings import Answers, client_section
 from closedloop.project import load_project
-from closedloop.scaffold import client_section, write_project
+from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -30,7 +31,9 @@ PULL = {"job": "pull_responses", "client": "de"}
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     root = tmp_path / "shop"
-    section = client_section("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
+    section = client_section(
+        Answers("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
+    )
     write_project(root, "de", section, rehearsal=True)
     return root
 

@@ -11,8 +11,9 @@ import pytest
 
 from closedloop.errors import ProjectError
 from closedloop.model.job import PullJob
+from closedloop.newsettings import Answers, client_section
 from closedloop.project import Project, load_project
-from closedloop.scaffold import client_section, write_project
+from closedloop.scaffold import write_project
 
 SETTINGS = "closedloop.toml"
 SEND = "jobs/send_newsletter.toml"
@@ -27,7 +28,7 @@ Edit = Callable[[str, str, str], None]
 def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("starter")
     section = client_section(
-        "de", "sftp.example.com", 22, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",)
+        Answers("de", "sftp.example.com", 22, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
     )
     write_project(root, "de", section, rehearsal=False)
     return root
@@ -220,7 +221,7 @@ CASES = [
         SETTINGS,
         "port           = 22",
         "port = ",
-        "not valid TOML: Invalid value (at line 9, column 8)",
+        "not valid TOML: Invalid value (at line 10, column 8)",
         id="no TOML",
     ),
     pytest.param(

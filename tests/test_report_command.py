@@ -13,7 +13,8 @@ from closedloop.core.report import as_json
 from closedloop.ledger import Ledger, Run
 from closedloop.model.file import Counts
 from closedloop.model.run import FileOutcome, FileStatus, PullResult, RunReport
-from closedloop.scaffold import client_section, write_project
+from closedloop.newsettings import Answers, client_section
+from closedloop.scaffold import write_project
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 ID = "pull_responses-20261120T060000000000Z"
@@ -26,7 +27,9 @@ Report = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    section = client_section("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
+    section = client_section(
+        Answers("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
+    )
     write_project(tmp_path / "shop", "de", section, rehearsal=False)
     return tmp_path / "shop"
 

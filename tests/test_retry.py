@@ -12,7 +12,8 @@ from closedloop.ledger import Ledger
 from closedloop.locks import held
 from closedloop.model.settings import Client
 from closedloop.model.wave import Try
-from closedloop.scaffold import client_section, write_project
+from closedloop.newsettings import Answers, client_section
+from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
 
 SLOT = "2026-11-24T06:00+01:00"
@@ -56,7 +57,7 @@ def desk(
 
     client = client_on(tmp_path / "remote")
     section = client_section(
-        "de", client.host, client.port, sshd.user, str(client.key), client.host_keys
+        Answers("de", client.host, client.port, sshd.user, str(client.key), client.host_keys)
     )
     section = section.replace('"/incoming"', f'"{client.upload}"')
     write_project(tmp_path / "shop", "de", section, rehearsal=True)

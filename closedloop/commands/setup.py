@@ -1,7 +1,8 @@
-"""The commands of the first hour: init, check."""
+"""The commands of the first hour: init, schema, check."""
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,76 +10,154 @@ from closedloop.cli import Setting
 from closedloop.errors import ProjectError
 
 if TYPE_CHECKING:
+    from closedloop.newsettings import Answers
     from closedloop.project import Project
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--client",
-    show_default="de, or the emulator's only one",
-    help="Your name for the client (Mandant).",
+    "--client", help="Your name for the client (Mandant).  [de, or the emulator's only one]"
 )
+@click.option("--host", help="The platform's SFTP server.  [sftp.example.com]")
+@click.option("--port", type=int, help="Its port.  [22]")
+@click.option("--user", help="The name to log in with.  [r_example]")
+@click.option("--key", help="Private key, relative to FOLDER.  [keys/id_rsa]")
+@click.option("--password-env", help="Instead of --key: the variable that holds the password.")
 @click.option(
-    "--host", default="sftp.example.com", show_default=True, help="The platform's SFTP server."
-)
-@click.option("--port", default=22, show_default=True)
-@click.option("--user", default="r_example", show_default=True)
-@click.option(
-    "--key", default="keys/id_rsa", show_default=True, help="Private key, relative to FOLDER."
-)
-@click.option(
-    "--host-key",
-    "host_keys",
-    multiple=True,
+    "--host-key", "host_keys", multiple=True,
     help="The server's key, 'ssh-ed25519 AAAA...'; may be repeated.",
-)
+)  # fmt: skip
+@click.option("--upload", help="Folder on the server for subscriber files.  [/incoming]")
+@click.option("--download", help="Folder on the server with the response files.  [/outgoing]")
+@click.option("--errors", help="Folder where the platform leaves its own error files.")
+@click.option("--timezone", help="Of the client at the platform.  [Europe/Berlin]")
+@click.option("--mail-to", multiple=True, help="Who hears of each run; may be repeated.")
+@click.option("--smtp", help="The mail server.  [smtp://localhost]")
+@click.option("--language", type=click.Choice(["en", "de"]), help="Of the mails and the page.")
 @click.option(
     "--emulator", type=click.Path(file_okay=False, path_type=Path),
     help="Speak to the platform emulator in this folder instead of a server ('closedloop emulate').",
 )  # fmt: skip
-def init(
-    folder: Path,
-    client: str | None,
-    host: str,
-    port: int,
-    user: str,
-    key: str,
-    host_keys: tuple[str, ...],
-    emulator: Path | None,
-) -> None:
+def init(folder: Path, emulator: Path | None, **given: Any) -> None:
     """Write a new project into FOLDER: closedloop.toml, jobs/ and schemas/.
 
+    On a terminal it asks for what the options leave open, and shows the server's host key for you to compare.
+
     \b
+    closedloop init shop
     closedloop init shop --host sftp.example.com --user r_shop --host-key "ssh-ed25519 AAAA..."
     closedloop init shop --emulator platform        to rehearse on this machine
     """
-    from closedloop.scaffold import client_section, emulated, write_project
+    from closedloop.newsettings import client_section
+    from closedloop.scaffold import emulated, refuse_a_second, write_project
 
+    refuse_a_second(folder)
+    answers = _answers(given, asked=emulator is None and _on_a_terminal())
+    client, section = answers.client, client_section(answers)
     if emulator:
-        client, section = emulated(emulator, client)
-    else:
-        client = "de" if client is None else client
-        section = client_section(
-            client, host, port, user, key, host_keys or ("ssh-ed25519 AAAA...",)
-        )
-    for name in write_project(folder, client, section, rehearsal=emulator is not None):
+        client, section = emulated(emulator, given["client"])
+    written = write_project(
+        folder, client, section, rehearsal=emulator is not None, answers=answers
+    )
+    for name in written:
         click.echo(f"wrote {folder / name}")
     click.echo("\nNext:")
-    for step in _next_steps(folder, rehearsal=emulator is not None):
+    steps = _next_rehearsal(folder) if emulator else _next_steps(folder, answers)
+    for step in steps:
         click.echo(f"  {step}")
 
 
-def _next_steps(folder: Path, *, rehearsal: bool) -> list[str]:
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _answers(given: dict[str, Any], *, asked: bool) -> "Answers":
+    """Return what the options say, the rest as answered or by default; `ProjectError` for an option that can't be."""
+    from closedloop.newsettings import Answers, refused
+
+    known = {field: value for field, value in given.items() if value not in (None, ())}
+    if "key" in known and "password_env" in known:
+        raise ProjectError("--key and --password-env: one of them is enough to log in")
+    for field, value in known.items():
+        if complaint := refused(field, value):
+            raise ProjectError(f"--{field.replace('_', '-')}: {complaint}")
+    if not asked:
+        return Answers(**known)
+    from closedloop.commands.interview import interview
+
+    return interview(known)
+
+
+def _next_steps(folder: Path, answers: "Answers") -> list[str]:
     call = f"closedloop --project {folder}"
-    rest = [f"{call} check", f"{call} run send_newsletter --dry-run"]
-    if rehearsal:
-        return [*rest, f"{call} run send_newsletter"]
     return [
-        f"{folder}/closedloop.toml: the server, its key, your key",
+        *_still_to_come(folder, answers),
         f"{folder}/jobs/send_newsletter.toml: your source_mailing and selection",
-        *rest,
+        f"{call} check",
+        f"{call} check --online",
+        f"{call} run send_newsletter --dry-run",
     ]
+
+
+def _still_to_come(folder: Path, answers: "Answers") -> list[str]:
+    """Return what closedloop.toml needs before anybody can log in."""
+    where = f"{folder}/closedloop.toml"
+    if answers.host == type(answers)().host:
+        return [f"{where}: the server, its key, your key"]
+    steps = []
+    if not answers.host_keys:
+        server = f"-p {answers.port} {answers.host}"
+        steps = [
+            f"{where}: host_keys, which you get from the platform's support; or by ssh-keyscan {server}, once they",
+            f"  confirmed its fingerprint: ssh-keyscan {server} | ssh-keygen -lf -",
+        ]
+    if answers.password_env:
+        return [*steps, f"read -rs {answers.password_env} && export {answers.password_env}"]
+    if not (folder / answers.key).is_file():
+        steps.append(
+            f"{folder / answers.key}: put your private key there, chmod 600; the platform has its public half"
+        )
+    return steps
+
+
+def _next_rehearsal(folder: Path) -> list[str]:
+    call = f"closedloop --project {folder}"
+    return [
+        f"{call} check",
+        f"{call} run send_newsletter --dry-run",
+        f"{call} run send_newsletter",
+    ]
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--json", "printed", is_flag=True, help="Print them, by kind of file, instead of writing files."
+)
+@click.pass_obj
+def schema(setting: Setting, folder: Path | None, *, printed: bool) -> None:
+    """Write the JSON Schemas of closedloop.toml, jobs and schemas, by which an editor completes, explains and checks them.
+
+    They go into FOLDER, by default .schemas in the project, where 'init' put the first ones: write them anew after an upgrade. The line
+    '#:schema' at the top of a file tells editors with Taplo (VS Code: Even Better TOML) which one is its own.
+
+    \b
+    closedloop schema
+    closedloop schema --json
+    closedloop schema /srv/www/closedloop
+    """
+    from closedloop.editors import FOLDER, as_text, json_schemas, write_json_schemas
+
+    if printed and folder is None:
+        click.echo(as_text(json_schemas()), nl=False)
+        return
+    if folder is None and not (setting.root / "closedloop.toml").is_file():
+        raise ProjectError(
+            f"there is no closedloop.toml in {setting.root}; name a FOLDER, or the project: closedloop --project DIR schema"
+        )
+    for path in write_json_schemas(folder or setting.root / FOLDER):
+        click.echo(f"wrote {path}")
 
 
 @click.command()

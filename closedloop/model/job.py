@@ -30,9 +30,20 @@ class Selection(Strict):
     CSV (with header) or Parquet file, relative to the project.
     """
 
-    sql: str | None = None
-    source: str = Field(default="warehouse", alias="from")
-    file: str | None = None
+    sql: str | None = Field(
+        default=None,
+        description="A query that yields the schema's columns by header, in any order and any case, without those that closedloop "
+        "fills. Either this or `file`.",
+    )
+    source: str = Field(
+        default="warehouse",
+        alias="from",
+        description='Where `sql` runs: "warehouse", "duckdb:///path" or "postgresql://user@host/database".',
+    )
+    file: str | None = Field(
+        default=None,
+        description="A CSV with a header, or a Parquet file, relative to the project. Either this or `sql`.",
+    )
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -48,7 +59,7 @@ class Selection(Strict):
 class ProductData(Selection):
     """A second CSV, published before the subscriber file."""
 
-    schema_name: str = Field(alias="schema")
+    schema_name: str = Field(alias="schema", description="The layout of the second file.")
 
 
 USUAL_DEADLINE_MINUTES = 120.0
@@ -66,20 +77,56 @@ class SendJob(Strict):
     """
 
     name: str
-    kind: Literal["send"]
-    client: str
-    description: str = ""
-    schedule: str | None = None
-    deadline_minutes: float = Field(default=USUAL_DEADLINE_MINUTES, gt=0)
-    mail: MailWhen = "always"
-    on_error: OnError = "suspend"
-    source_mailing: int = Field(gt=0, lt=2**63)
-    wait_hours: float = Field(default=12, ge=0)
-    schema_name: str = Field(alias="schema", default="subscribers")
-    consent: str = Field(min_length=1)
-    selection: Selection
-    test_recipients: Selection | None = None
-    product_data: ProductData | None = None
+    kind: Literal["send"] = Field(description="This job sends waves.")
+    client: str = Field(
+        description="The client it works for: a section [clients.NAME] of closedloop.toml."
+    )
+    description: str = Field(default="", description="What it does, for people.")
+    schedule: str | None = Field(
+        default=None,
+        description="Five fields of cron, in the client's time zone. Each slot has one wave; a run belongs to the latest slot that has begun. Without it: one slot a day.",
+    )
+    deadline_minutes: float = Field(
+        default=USUAL_DEADLINE_MINUTES,
+        gt=0,
+        description="A run that is not done by then ends at its next safe point with exit 75, and the next run goes on where it was.",
+    )
+    mail: MailWhen = Field(
+        default="always",
+        description="After which runs it mails: `always` after each that did something, `change` when something is not as usual, "
+        "`trouble` when a person should act.",
+    )
+    on_error: OnError = Field(
+        default="suspend",
+        description="What an error file does to this job: `suspend` it until closedloop restart, or `continue` to try again by itself "
+        "where that can't mail twice.",
+    )
+    source_mailing: int = Field(
+        gt=0,
+        lt=2**63,
+        description="The number of the mailing that the platform copies and sends; never activate it.",
+    )
+    wait_hours: float = Field(
+        default=12,
+        ge=0,
+        description="So long a wave waits (exit 75) while an earlier one of the same source mailing is not confirmed, then it goes out "
+        "all the same and the report says so; 0: not at all.",
+    )
+    schema_name: str = Field(
+        alias="schema", default="subscribers", description="The layout of the subscriber file."
+    )
+    consent: str = Field(
+        min_length=1,
+        description="The one consent this job mails under. A selection that yields a column `consent` is held to it row by row.",
+    )
+    selection: Selection = Field(description="Who is mailed.")
+    test_recipients: Selection | None = Field(
+        default=None, description="Who gets `closedloop run JOB --test`."
+    )
+    product_data: ProductData | None = Field(
+        default=None,
+        description="A second file, published before the subscriber file under the same time.",
+    )
 
 
 class PullJob(Strict):
@@ -91,14 +138,47 @@ class PullJob(Strict):
     """
 
     name: str
-    kind: Literal["pull"]
-    client: str
-    description: str = ""
-    schedule: str | None = None
-    deadline_minutes: float = Field(default=USUAL_DEADLINE_MINUTES, gt=0)
-    mail: MailWhen = "always"
-    on_error: OnError = "suspend"
-    schemas: tuple[str, ...] = Field(default=RESPONSE_SCHEMAS, min_length=1)
-    reject_limit: float = Field(default=0.05, ge=0, le=1)
-    reject_floor: int = Field(default=20, ge=0)
-    expected_by: str = Field(default="12:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    kind: Literal["pull"] = Field(description="This job fetches response files.")
+    client: str = Field(
+        description="The client it works for: a section [clients.NAME] of closedloop.toml."
+    )
+    description: str = Field(default="", description="What it does, for people.")
+    schedule: str | None = Field(
+        default=None,
+        description="Five fields of cron, in the client's time zone, for `closedloop schedule`.",
+    )
+    deadline_minutes: float = Field(
+        default=USUAL_DEADLINE_MINUTES,
+        gt=0,
+        description="A run that is not done by then ends at its next safe point with exit 75, and the next run goes on where it was.",
+    )
+    mail: MailWhen = Field(
+        default="always",
+        description="After which runs it mails: `always` after each that did something, `change` when something is not as usual, "
+        "`trouble` when a person should act.",
+    )
+    on_error: OnError = Field(
+        default="suspend",
+        description="What an error file does to this job: `suspend` it until closedloop restart, or `continue` to try again by itself "
+        "where that can't mail twice.",
+    )
+    schemas: tuple[str, ...] = Field(
+        default=RESPONSE_SCHEMAS, min_length=1, description="Which files are pulled, by schema."
+    )
+    reject_limit: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="A file is refused when none of its rows is right, or more than this share of them is rejected, and more than "
+        "`reject_floor`.",
+    )
+    reject_floor: int = Field(
+        default=20,
+        ge=0,
+        description="So many rejected rows are taken in any case, as long as some row is right.",
+    )
+    expected_by: str = Field(
+        default="12:00",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="The client's local time from which today's files are missed.",
+    )

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from closedloop.model.strict import Strict
 
 LogFormat = Literal["text", "json"]
@@ -11,5 +13,10 @@ LogLevel = Literal["error", "warning", "info"]
 class LogSettings(Strict):
     """Lines of text or of JSON, and from which level on."""
 
-    format: LogFormat = "text"
-    level: LogLevel = "error"
+    format: LogFormat = Field(
+        default="text", description="Lines of text, or of JSON: an object a line."
+    )
+    level: LogLevel = Field(
+        default="error",
+        description="From where on something is said. `warning`: also what was tried again; `info`: also a line for each file and wave.",
+    )

@@ -48,16 +48,43 @@ class Mail(Strict):
     credential. `ca` is a file with the certificates to trust instead of the machine's.
     """
 
-    url: Annotated[str, AfterValidator(_server)]
-    sender: Address = Field(alias="from")
-    to: tuple[Address, ...] = Field(min_length=1)
-    language: Language = "en"
-    user: str | None = Field(default=None, min_length=1)
-    password_env: str | None = None
-    password_file: str | None = None
-    password_credential: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+$")
-    starttls: Literal["required", "never"] | None = None
-    ca: str | None = None
+    url: Annotated[str, AfterValidator(_server)] = Field(
+        description="smtp://host:port (port 25, STARTTLS) or, encrypted from the start, smtps://host:port (port 465); without user and password."
+    )
+    sender: Address = Field(
+        alias="from",
+        description="The sender, as ops@example.com or Operations <ops@example.com>.",
+    )
+    to: tuple[Address, ...] = Field(min_length=1, description="Who gets the letters.")
+    language: Language = Field(
+        default="en",
+        description="Words, numbers and dates of the letters; also of the page, unless [dashboard] says otherwise.",
+    )
+    user: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Who logs in; needs one of the three passwords below.",
+    )
+    password_env: str | None = Field(
+        default=None, description="The environment variable that holds the password."
+    )
+    password_file: str | None = Field(
+        default=None, description="The file that holds the password, relative to the project."
+    )
+    password_credential: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_.-]+$",
+        description="The systemd credential (LoadCredential=) that holds the password.",
+    )
+    starttls: Literal["required", "never"] | None = Field(
+        default=None,
+        description="Of smtp:// alone. Without it STARTTLS is required, but not on this machine (localhost) without `user`. "
+        "A password is never sent in plain text.",
+    )
+    ca: str | None = Field(
+        default=None,
+        description="A file with the certificates to trust instead of the machine's, relative to the project.",
+    )
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

@@ -40,7 +40,10 @@ RemotePath = Annotated[str, AfterValidator(_absolute)]
 class Paths(Strict):
     """Where this side keeps its state, relative to the project."""
 
-    state: str = "var"
+    state: str = Field(
+        default="var",
+        description="The state folder, relative to the project: ledger, archive, quarantine, outbox, locks.",
+    )
 
 
 class Client(Strict):
@@ -50,22 +53,63 @@ class Client(Strict):
     patterns by schema. A transfer may take five minutes, and longer by its size at `slowest_bytes_per_second`.
     """
 
-    host: Annotated[str, AfterValidator(_bare_host)]
-    port: int = Field(default=22, gt=0, lt=65536)
-    user: str = Field(min_length=1)
-    key: str | None = None
-    passphrase_env: str | None = None
-    password_env: str | None = None
-    host_keys: tuple[str, ...] = ()
-    known_hosts: str | None = None
-    upload: RemotePath = "/incoming"
-    download: RemotePath = "/outgoing"
-    errors: RemotePath | None = None
-    logs: RemotePath | None = None
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Berlin"
-    retention_days: int = Field(default=14, gt=0)
-    slowest_bytes_per_second: int = Field(default=10_000, gt=0)
-    files: dict[str, str] = Field(default_factory=dict)
+    host: Annotated[str, AfterValidator(_bare_host)] = Field(
+        description="The SFTP server's name alone, as in sftp.example.com."
+    )
+    port: int = Field(default=22, gt=0, lt=65536, description="The SFTP server's port.")
+    user: str = Field(min_length=1, description="The name to log in with.")
+    key: str | None = Field(
+        default=None,
+        description="The private key to log in with, a path relative to the project. Either this or `password_env`.",
+    )
+    passphrase_env: str | None = Field(
+        default=None,
+        description="The environment variable, or systemd credential, that holds the passphrase of an encrypted `key`.",
+    )
+    password_env: str | None = Field(
+        default=None,
+        description="The environment variable, or systemd credential, that holds the password. Either this or `key`.",
+    )
+    host_keys: tuple[str, ...] = Field(
+        default=(),
+        description='The keys of the server, as "ssh-ed25519 AAAA...". Nothing is sent to a server that is not known; several may be '
+        "given, so that a change of key needs no outage. These, `known_hosts`, or both.",
+    )
+    known_hosts: str | None = Field(
+        default=None,
+        description="A file of OpenSSH's form with the server's keys, relative to the project.",
+    )
+    upload: RemotePath = Field(
+        default="/incoming", description="The folder on the server that subscriber files go to."
+    )
+    download: RemotePath = Field(
+        default="/outgoing", description="The folder on the server where response files appear."
+    )
+    errors: RemotePath | None = Field(
+        default=None,
+        description="The folder where the platform leaves its own error files. While one lies there the platform takes nothing "
+        "more of this client, so sends wait (exit 75). Without it nobody looks.",
+    )
+    logs: RemotePath | None = Field(
+        default=None,
+        description="The folder where the platform keeps its import log. With it, and with `errors`, a wave is confirmed minutes "
+        "after it was imported.",
+    )
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        default="Europe/Berlin", description="The zone of the client's times, file names and slots."
+    )
+    retention_days: int = Field(
+        default=14, gt=0, description="How many days the server keeps response files."
+    )
+    slowest_bytes_per_second: int = Field(
+        default=10_000,
+        gt=0,
+        description="A transfer may take five minutes, and longer by its size at this rate; a slower one is given up, and goes on "
+        "in the next run.",
+    )
+    files: dict[str, str] = Field(
+        default_factory=dict, description="This client's own file name patterns, by schema."
+    )
 
     @model_validator(mode="after")
     def _can_log_in(self) -> Self:
@@ -86,23 +130,45 @@ class Client(Strict):
 class WarehouseSettings(Strict):
     """Where the response data lies, as a URL: duckdb:///path is relative to the project."""
 
-    url: str = "duckdb:///var/warehouse.duckdb"
-    lock_wait_seconds: float = Field(default=60, ge=0)
+    url: str = Field(
+        default="duckdb:///var/warehouse.duckdb",
+        description="The DuckDB file: three slashes relative to the project, four absolute.",
+    )
+    lock_wait_seconds: float = Field(
+        default=60, ge=0, description="How long a run waits while somebody else holds the file."
+    )
 
 
 class Suppression(Strict):
     """Who is not mailed: bounce limits (the platform's usual ones) and a blocklist file with `*` patterns."""
 
-    hard_bounces: int = Field(default=3, gt=0)
-    soft_bounces: int = Field(default=5, gt=0)
-    blocklist: str | None = None
+    hard_bounces: int = Field(
+        default=3,
+        gt=0,
+        description="So many hard bounces, and an address is not mailed any more.",
+    )
+    soft_bounces: int = Field(
+        default=5,
+        gt=0,
+        description="So many soft bounces, and an address is not mailed any more.",
+    )
+    blocklist: str | None = Field(
+        default=None,
+        description="A file of address patterns, one a line, relative to the project; `*` stands for anything, `#` begins a comment.",
+    )
 
 
 class DashboardSettings(Strict):
     """The page that every pull writes: where, relative to the project (or in the state folder), and in which language."""
 
-    file: str | None = Field(default=None, min_length=1)
-    language: Language | None = None
+    file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The page's file, relative to the project; without it dashboard.html in the state folder.",
+    )
+    language: Language | None = Field(
+        default=None, description="The page's language; without it the mail's, or English."
+    )
 
 
 def _of_the_exporter(file: str) -> str:
@@ -114,7 +180,9 @@ def _of_the_exporter(file: str) -> str:
 class MetricsSettings(Strict):
     """The file for Prometheus's node exporter, relative to the project."""
 
-    file: Annotated[str, AfterValidator(_of_the_exporter)]
+    file: Annotated[str, AfterValidator(_of_the_exporter)] = Field(
+        description="The file, ending in .prom, relative to the project; written anew after each run."
+    )
 
 
 def _web_address(url: str) -> str:
@@ -132,15 +200,32 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 class Settings(Strict):
     """All of closedloop.toml. `health` has the address of a health check by job."""
 
-    paths: Paths = Paths()
-    clients: dict[str, Client] = Field(min_length=1)
-    warehouse: WarehouseSettings = WarehouseSettings()
-    suppression: Suppression = Suppression()
-    mail: Mail | None = None
-    dashboard: DashboardSettings | None = None
-    metrics: MetricsSettings | None = None
-    log: LogSettings = LogSettings()
-    health: dict[str, WebAddress] = Field(default_factory=dict)
+    paths: Paths = Field(default=Paths(), description="Where this side keeps its state.")
+    clients: dict[str, Client] = Field(
+        min_length=1,
+        description="The clients (Mandanten) of the platform, by your name for each: its SFTP account, folders and clock.",
+    )
+    warehouse: WarehouseSettings = Field(
+        default=WarehouseSettings(), description="Where the response data lies."
+    )
+    suppression: Suppression = Field(
+        default=Suppression(),
+        description="Who is never mailed, besides those who unsubscribed.",
+    )
+    mail: Mail | None = Field(
+        default=None, description="Who is told of each run; without it nobody is."
+    )
+    dashboard: DashboardSettings | None = Field(
+        default=None, description="The page that every pull writes; without it none does."
+    )
+    metrics: MetricsSettings | None = Field(
+        default=None, description="Figures of all jobs for Prometheus's node exporter."
+    )
+    log: LogSettings = Field(default=LogSettings(), description="What is said on stderr.")
+    health: dict[str, WebAddress] = Field(
+        default_factory=dict,
+        description="The web address of a health check, by job: told of each run's begin and end.",
+    )
 
     @property
     def page_language(self) -> Language:

@@ -18,19 +18,43 @@ class Column(Strict):
     """
 
     header: str
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    type: ColumnType
-    nullable: bool = False
-    optional: bool = False
-    aliases: tuple[str, ...] = ()
-    max_length: int | None = Field(default=None, gt=0)
-    values: tuple[str, ...] = ()
-    unknown: Literal["warn", "reject"] = "warn"
-    format: str = "%Y-%m-%d %H:%M:%S"
-    references: str | None = Field(default=None, pattern=r"^[a-z_0-9]+\.[a-z_0-9]+$")
-    personal: bool = False
-    filled: Literal["source_mailing", "wave"] | None = None
-    description: str = ""
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="The column in the warehouse.")
+    type: ColumnType = Field(description="What a value is.")
+    nullable: bool = Field(
+        default=False, description='May be empty; "" is empty too when it comes in.'
+    )
+    optional: bool = Field(
+        default=False,
+        description="May be missing from a file as a whole: an agreed column that older files do not have. Needs `nullable`.",
+    )
+    aliases: tuple[str, ...] = Field(
+        default=(), description="Other headers for the same column, compared without case."
+    )
+    max_length: int | None = Field(
+        default=None, gt=0, description="Characters at most, of a string, email or enum."
+    )
+    values: tuple[str, ...] = Field(
+        default=(), description="The values of an enum, which needs them."
+    )
+    unknown: Literal["warn", "reject"] = Field(
+        default="warn",
+        description="What a value outside an enum's `values` means: `warn` loads and reports it, `reject` rejects its row.",
+    )
+    format: str = Field(
+        default="%Y-%m-%d %H:%M:%S",
+        description="How a timestamp is written; the client's local time.",
+    )
+    references: str | None = Field(
+        default=None,
+        pattern=r"^[a-z_0-9]+\.[a-z_0-9]+$",
+        description="schema.column that a value points at; what points at nothing is reported, never rejected.",
+    )
+    personal: bool = Field(default=False, description="Personal data: masked wherever it is shown.")
+    filled: Literal["source_mailing", "wave"] | None = Field(
+        default=None,
+        description="Of a subscriber file: what closedloop writes here by itself. Other columns are selected.",
+    )
+    description: str = Field(default="", description="What the column holds, for people.")
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
@@ -59,16 +83,42 @@ class Schema(Strict):
     in another order, whose columns look like each other's. `rules` are named checks over several columns.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    file: str
-    description: str = ""
-    key: tuple[str, ...] = ()
-    header: Literal["required", "auto", "none"] = "required"
-    separator: Literal[";", ",", "\t", "|"] = ";"
-    extra: Literal["refuse", "ignore"] = "refuse"
-    shifted: Literal["refuse", "ignore"] = "refuse"
-    rules: tuple[str, ...] = ()
-    columns: dict[str, Column] = Field(min_length=1)
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="As the file is called, without .toml; also the table and view in the warehouse.",
+    )
+    file: str = Field(
+        description="The pattern of the file name: {date:%Y%m%d} once, {part} at most once, the rest as it stands."
+    )
+    description: str = Field(default="", description="What the file holds, for people.")
+    key: tuple[str, ...] = Field(
+        default=(),
+        description="The columns, by `name`, that make a row unique; the view shows the newest row of each. Empty: every row counts.",
+    )
+    header: Literal["required", "auto", "none"] = Field(
+        default="required",
+        description="`required`: the first line names the columns; `none`: read by position; `auto`: a first line that names a known "
+        "column is a header, else by position.",
+    )
+    separator: Literal[";", ",", "\t", "|"] = Field(
+        default=";", description="The sign between two fields."
+    )
+    extra: Literal["refuse", "ignore"] = Field(
+        default="refuse",
+        description="What a column means that the schema does not name: refuse the file, or ignore the column.",
+    )
+    shifted: Literal["refuse", "ignore"] = Field(
+        default="refuse",
+        description="What a file means whose columns seem to have changed places: refuse it, or ignore that.",
+    )
+    rules: tuple[str, ...] = Field(
+        default=(),
+        description="Named checks over several columns: finished_not_before_started, delivery_fits_sending.",
+    )
+    columns: dict[str, Column] = Field(
+        min_length=1,
+        description="The columns in order, each by its header in the CSV; a header with a dot or a blank stands in quotes.",
+    )
 
     @model_validator(mode="before")
     @classmethod

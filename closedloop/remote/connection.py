@@ -35,7 +35,10 @@ class Connection:
         credential, pins = access.credential(), access.pins()
         self._access = access
         self._idle_seconds = patience.idle_seconds
-        self._transport = paramiko.Transport(_dial(access, patience), WINDOW_BYTES)
+        self._transport = paramiko.Transport(
+            dial(access.client.host, access.client.port, patience, access.setting("host")),
+            WINDOW_BYTES,
+        )
         self._watchdog = Watchdog(self._transport.close, patience)
         try:
             with self._watchdog.waiting(patience.login_seconds):
@@ -94,7 +97,7 @@ class Connection:
                 raise self._silent(doing) from error
             hopeless = isinstance(error, IncompatiblePeer | paramiko.ChannelException)
             raise RemoteError(
-                f"the connection broke while {doing} {self._access.peer}: {_words(error)}; {_advice(error)}",
+                f"the connection broke while {doing} {self._access.peer}: {words(error)}; {_advice(error)}",
                 transient=not hopeless,
             ) from error
 
@@ -173,15 +176,15 @@ class Connection:
         return channel
 
 
-def _dial(access: Access, patience: Patience) -> socket.socket:
-    address = (access.client.host, access.client.port)
+def dial(host: str, port: int, patience: Patience, setting: str) -> socket.socket:
+    """Return a socket that is connected; `RemoteError` names the `setting` that may be wrong."""
     try:
-        connected = socket.create_connection(address, timeout=patience.connect_seconds)
+        connected = socket.create_connection((host, port), timeout=patience.connect_seconds)
     except OSError as error:
         unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
-        advice = f"is {access.setting('host')} right?" if unknown else "is the server up?"
+        advice = f"is {setting} right?" if unknown else "is the server up?"
         raise RemoteError(
-            f"can't reach {access.peer}: {_words(error)}; {advice}", transient=not unknown
+            f"can't reach {host}:{port}: {words(error)}; {advice}", transient=not unknown
         ) from error
     # paramiko leaves Nagle's algorithm on, which makes small requests wait for each other.
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -201,7 +204,8 @@ def _algorithms(pins: dict[bytes, str]) -> tuple[str, ...]:
     )
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
+    """Say what went wrong on the line."""
     if str(error).startswith(("Socket is closed", "Error reading SSH protocol banner")):
         # The library's own words for a line that the server closed.
         return "closed by the server"

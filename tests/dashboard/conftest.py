@@ -16,8 +16,9 @@ from closedloop.ledger import Ledger, Run
 from closedloop.model.error_file import Case, ErrorFile, NextStep, Problem
 from closedloop.model.job import RESPONSE_SCHEMAS
 from closedloop.model.wave import Wave, WaveState
+from closedloop.newsettings import Answers, client_section
 from closedloop.project import Project, load_project
-from closedloop.scaffold import client_section, write_project
+from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def make_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
     def make(mailings: int = 8, each: int = 60, settings: str = "") -> Project:
         root = tmp_path_factory.mktemp("shop") / "shop"
-        section = client_section("de", "sftp.example.com", 22, "r", "keys/id", ("ssh-rsa AAAA",))
+        section = client_section(
+            Answers("de", "sftp.example.com", 22, "r", "keys/id", ("ssh-rsa AAAA",))
+        )
         write_project(root, "de", section, rehearsal=False)
         with (root / "closedloop.toml").open("a") as stream:
             stream.write(settings)

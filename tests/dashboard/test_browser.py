@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Locator, Page
 
 from closedloop.cli import cli
 from closedloop.edges import warehouse
+from closedloop.newsettings import Answers, client_section
 from closedloop.project import Project
-from closedloop.scaffold import client_section
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 NOW = "2026-11-20T12:00+00:00"
@@ -200,7 +200,9 @@ def test_on_paper_it_is_dark_on_white_without_what_one_clicks(look: Open) -> Non
 
 
 def test_of_two_clients_one_can_be_chosen(look: Open, make_shop: Callable[..., Project]) -> None:
-    section = client_section("at", "sftp.example.com", 22, "r", "keys/id", ("ssh-rsa AAAA",))
+    section = client_section(
+        Answers("at", "sftp.example.com", 22, "r", "keys/id", ("ssh-rsa AAAA",))
+    )
     shop = make_shop(settings=section)
     assert [*shop.settings.clients] == ["de", "at"]
     seen = look(write(shop))

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import pytest
 
 from closedloop.model.settings import Client
-from closedloop.scaffold import client_section, write_project
+from closedloop.newsettings import Answers, client_section
+from closedloop.scaffold import write_project
 
 HEAD = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 ROWS = 120_000
@@ -64,7 +65,7 @@ def server(client_on: Callable[[Path], Client], tmp_path: Path) -> Client:
 def made(shop: Shop, server: Client) -> Shop:
     """A project for the server, whose customers are in a file."""
     section = client_section(
-        "de", server.host, server.port, server.user, str(server.key), server.host_keys
+        Answers("de", server.host, server.port, server.user, str(server.key), server.host_keys)
     )
     section = section.replace('"/incoming"', f'"{server.upload}"')
     section = section.replace('"/outgoing"', f'"{server.download}"')

@@ -26,11 +26,12 @@ from closedloop.model.filename import Pattern
 from closedloop.model.job import PullJob
 from closedloop.model.run import RunReport
 from closedloop.model.wave import Wave
+from closedloop.newsettings import Answers, client_section
 from closedloop.project import load_project
 from closedloop.quarantine import quarantined
 from closedloop.remote.base import quiet
 from closedloop.remote.memory import MemoryRemote
-from closedloop.scaffold import client_section, write_project
+from closedloop.scaffold import write_project
 from closedloop.selection import selected
 from closedloop.state import StateFolder
 
@@ -254,7 +255,9 @@ def moment(text: str) -> datetime:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose warehouse is ready and empty, and which has done nothing yet."""
     root = tmp_path_factory.mktemp("template") / "project"
-    section = client_section("de", "127.0.0.1", 22, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA",))
+    section = client_section(
+        Answers("de", "127.0.0.1", 22, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA",))
+    )
     write_project(root, "de", section, rehearsal=True)
     desk = Desk(root)
     desk.customers("anna@example.com", "ben@example.com", "clara@example.com")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from closedloop.cli import cli, outcome
-from closedloop.scaffold import client_section, write_project
+from closedloop.newsettings import Answers, client_section
+from closedloop.scaffold import write_project
 
 Opening = Callable[..., Any]
 
@@ -21,7 +22,9 @@ def told(
     def ask(url: str, more: str = "", password: str = "", *words: str) -> str:
         root = tmp_path / "shop"
         monkeypatch.setenv("MAIL_PASSWORD", password)
-        section = client_section("de", "127.0.0.1", 1, "r", "keys/id_rsa", ("ssh-rsa AAAA...",))
+        section = client_section(
+            Answers("de", "127.0.0.1", 1, "r", "keys/id_rsa", ("ssh-rsa AAAA...",))
+        )
         write_project(root, "de", section, rehearsal=True)
         with (root / "closedloop.toml").open("a") as stream:
             stream.write(f'[mail]\nurl = "{url}"\nfrom = "a@b.example"\nto = ["c@d.example"]\n')
