@@ -113,18 +113,23 @@ def repeats(report: RunReport, last: str | None) -> bool:
         return False
     if any(file.status not in NOT_TAKEN_IN for file in report.result.files):
         return False
-    return _trouble(json.loads(as_json(report))) == _trouble(json.loads(last))
+    held = {*report.result.held}
+    return _trouble(json.loads(as_json(report)), held) == _trouble(json.loads(last), held)
 
 
-def _trouble(report: dict[str, Any]) -> list[object]:
+def _trouble(report: dict[str, Any], held: set[str]) -> list[object]:
+    """Return what a person was told; that a file is `held` was told with its refusal."""
     if "result" not in report:
         return [report["error"]]
-    files = report["result"].get("files", [])
     failed = [
-        (file["name"], file["status"], file["detail"]) for file in files if file["status"] in FAILED
+        (file["name"], file["status"], file["detail"])
+        for file in report["result"].get("files", [])
+        if file["status"] in FAILED
     ]
-    parts = [report["result"].get(key, []) for key in ("missing", "halts", "halted", "held")]
-    return [failed, *parts, _unseen(report)]
+    waiting = {*report["result"].get("held", []), *(name for name, *_ in failed if name in held)}
+    failed = [each for each in failed if each[0] not in waiting]
+    parts = [report["result"].get(key, []) for key in ("missing", "halts", "halted")]
+    return [failed, waiting, *parts, _unseen(report)]
 
 
 def _unseen(report: dict[str, Any]) -> list[tuple[int, int]]:

@@ -17,6 +17,9 @@ from closedloop.model.wave import Wave, WaveState
 Job = SendJob | PullJob
 Ending = Literal["retried", "assume-sent", "resend", "itself"]
 TRIED_AGAIN = (Case.FAILED, Case.BUG, Case.REFUSED_LOG_IN)
+TOLD_BY_THE_RUN = (Case.REFUSED_FILES,)
+"""Nothing rests but a file: the letter about the run names it, why it was refused and what to type, until it comes in."""
+
 SETTLED = (WaveState.PUBLISHED, WaveState.CONFIRMED)
 
 
@@ -77,7 +80,8 @@ def note_report(
 def recovered(error: ErrorFile, by: Ending, ports: Ports, at: datetime) -> None:
     """Put an error file away, and mail once that its job runs again."""
     ended = error.model_copy(update={"resolution": Resolution(at=at, by=by)})
-    tell_of_recovery(ended, at, ports.client, ports.mailer)
+    if error.case not in TOLD_BY_THE_RUN:
+        tell_of_recovery(ended, at, ports.client, ports.mailer)
     ports.errors.resolve(ended)
 
 
@@ -152,7 +156,7 @@ def _put(described: ErrorFile, ports: Ports) -> None:
 
 def _tell(error: ErrorFile, ports: Ports) -> None:
     """Mail once that a job is suspended; a run that died before it did so leaves that to the next."""
-    if error.told:
+    if error.told or error.case in TOLD_BY_THE_RUN:
         ports.mailer.flush()
     elif tell_of_suspension(error, ports.client, ports.mailer):
         ports.errors.put(error.model_copy(update={"told": True}))

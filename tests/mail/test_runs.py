@@ -76,6 +76,27 @@ def test_a_wave_and_a_delivery_are_each_told_once(
         assert "@" not in message.get_body(("plain",)).get_content()
 
 
+def test_a_refused_file_is_told_once_by_the_pull_and_once_when_it_came_in(
+    shop: Callable[..., Path], platform: Platform, opened: Callable[..., Any]
+) -> None:
+    office = opened()
+    root = shop(f"smtp://127.0.0.1:{office.port}")
+    platform.export(MORNING)
+    (path,) = platform.places.root.glob("sftp/*/outgoing/*_clicks.csv")
+    good = path.read_bytes()
+    path.write_bytes(b"something;else\n1;2\n")
+    for minutes in (10, 20, 30):
+        do(root, MORNING + timedelta(minutes=minutes), "run", "pull_responses")
+    path.write_bytes(good)
+    for minutes in (40, 50):
+        do(root, MORNING + timedelta(minutes=minutes), "run", "pull_responses")
+    first, second = (message for _, message in office.got)
+    assert "abgewiesen" in first["Subject"]
+    assert "closedloop restart pull_responses" in first.get_body(("plain",)).get_content()
+    assert path.name in first.get_body(("plain",)).get_content()
+    assert second["Subject"].startswith("[closedloop] de pull")
+
+
 def test_a_dry_run_tells_nobody(shop: Callable[..., Path], opened: Callable[..., Any]) -> None:
     office = opened()
     root = shop(f"smtp://127.0.0.1:{office.port}")
