@@ -143,7 +143,7 @@ def _compared(host: str, port: int) -> tuple[str, ...]:
     try:
         shown = host_keys(host, port)
     except RemoteError as error:
-        click.secho(f"{error}. The host key can be added later.", fg="yellow")
+        click.secho(f"{error}\nIt can be added later; the last lines will say how.", fg="yellow")
         return ()
     _explain(
         "Compare each with what the platform's support told you, or ask them now. A key that you can't compare may be anybody's: No."

@@ -259,20 +259,26 @@ def _compare(rows: list[dict[str, Any]], platform: Platform) -> None:
 
 def _point_on(stage: Stage) -> None:
     shop = stage.shop
+    evening = FIRST_DAY + timedelta(days=DAYS - 1), "20:00"
+    _run(stage, *evening, "dashboard")
     places = {
+        f"{shop}/var/dashboard.html": "the page for your marketing colleagues: open it in a browser",
         f"{shop}/jobs, {shop}/schemas": "what was done, in TOML",
         f"{shop}/var/quarantine/de": "rejected rows, raw, and why",
         f"{shop}/var/archive, {shop}/var/sent": "every file that came and went",
         f"{stage.platform}/mail": "what the platform told its users",
     }
+    click.secho("\nLook on", bold=True)
+    for place, holds in places.items():
+        click.echo(f"  {place:<{max(map(len, places))}}  {holds}")
+    click.secho("\nAsk, as of the last evening", bold=True)
+    call = shlex.join([*_called(), "--project", str(shop), "--now", _at(*evening).isoformat()])
+    for command in ("status", "report", "report pull_responses", "dashboard"):
+        click.echo(f"  {call} {command}")
     question = (
         f"import duckdb; duckdb.connect({str(shop / 'var' / 'warehouse.duckdb')!r}, read_only=True)"
         ".sql('from deliveries').show()"
     )
-    click.secho("\nLook on", bold=True)
-    for place, holds in places.items():
-        click.echo(f"  {place:<{max(map(len, places))}}  {holds}")
-    click.echo(f"  {shlex.join([*_called(), '--project', str(shop), 'status'])}")
     click.echo(f'  {shlex.quote(sys.executable)} -c "{question}"')
 
 

@@ -53,7 +53,7 @@ class Mail(Strict):
     )
     sender: Address = Field(
         alias="from",
-        description="The sender, as ops@example.com or Operations <ops@example.com>.",
+        description="The sender, as `ops@example.com` or `Operations <ops@example.com>`.",
     )
     to: tuple[Address, ...] = Field(min_length=1, description="Who gets the letters.")
     language: Language = Field(

@@ -1,5 +1,6 @@
 """The program as a process against the emulated platform: a week of it, and the demo."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -73,6 +74,9 @@ def test_what_comes_home_equals_the_platforms_own_record(
     assert set(platform.record().mailed()[sent["wave_id"]].values()) == {1}
 
 
+ASKED = ["status", "report", "report pull_responses", "dashboard"]
+
+
 def test_the_demo_tells_its_story_and_its_figures_are_right(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-m", "closedloop", "demo", str(tmp_path / "demo"), "--customers", "1000"],
@@ -84,3 +88,9 @@ def test_the_demo_tells_its_story_and_its_figures_are_right(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert "figures of all" in done.stdout
     assert "equal the platform's own record" in done.stdout
+    assert "<html" in (tmp_path / "demo/shop/var/dashboard.html").read_text()
+    asked = [line for line in done.stdout.splitlines() if " --now " in line]
+    assert [line.split("+01:00 ")[1] for line in asked] == ASKED
+    for line in asked:
+        told = subprocess.run(shlex.split(line), capture_output=True, text=True, check=False)  # noqa: S603
+        assert (told.returncode, told.stderr) == (0, ""), line
