@@ -1,13 +1,11 @@
 """The command line: parse, call a flow, print, exit. The clock is read here."""
 
+import os
 import sys
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,6 +13,8 @@ from closedloop import __version__
 from closedloop.errors import ClosedLoopError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from closedloop.model.log import LogFormat
     from closedloop.project import Project
 
@@ -30,24 +30,23 @@ Exit codes:
 """
 
 
-@dataclass(frozen=True, slots=True)
 class Clock:
     """Tells the time in UTC. It is set once and then only goes on, whatever becomes of the machine's clock."""
 
-    start: datetime = field(default_factory=lambda: datetime.now(UTC))
-    began: float = field(default_factory=time.monotonic)
+    def __init__(self, start: datetime | None = None) -> None:
+        self._start = start or datetime.now(UTC)
+        self._began = time.monotonic()
 
     def now(self) -> datetime:
         """Return the time, aware, in UTC."""
-        return self.start.astimezone(UTC) + timedelta(seconds=time.monotonic() - self.began)
+        return self._start.astimezone(UTC) + timedelta(seconds=time.monotonic() - self._began)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """What every command is given: the project's folder and the clock."""
 
-    root: Path
-    clock: Clock = field(default_factory=Clock)
+    root: "Path"
+    clock: Clock
     verbose: int = 0
     log_format: "LogFormat | None" = None
 
@@ -90,39 +89,64 @@ class Moment(click.ParamType[datetime]):
             )
 
 
+COMMANDS = {
+    "init": ("closedloop.commands.setup", "Write a new project."),
+    "check": ("closedloop.commands.setup", "Check the project; with --online, the servers too."),
+    "run": ("closedloop.commands.operate", "Carry out a job: what cron starts."),
+    "status": ("closedloop.commands.operate", "Show each job, and what waits for a person."),
+    "report": ("closedloop.commands.report", "Show a past run again."),
+    "dashboard": (
+        "closedloop.commands.dashboard",
+        "Write a page about mailings, reactions and deliveries.",
+    ),
+    "restart": ("closedloop.commands.resume", "Go on where a job failed."),
+    "resend": ("closedloop.commands.resend", "Send a wave once more to its soft bounces."),
+    "quarantine": (
+        "closedloop.commands.quarantine",
+        "List, show and load again the rejected rows.",
+    ),
+    "schedule": ("closedloop.commands.schedule", "Print what starts the jobs: cron or systemd."),
+    "forget": ("closedloop.commands.forget", "Forget people, in all that is kept."),
+    "schema": (
+        "closedloop.commands.setup",
+        "Write what editors need to complete and check the files.",
+    ),
+    "completion": ("closedloop.commands.completion", "Print what lets a shell complete commands."),
+    "emulate": ("closedloop.emulator.command", "Run the platform's side on this machine."),
+    "demo": ("closedloop.demo.command", "Play three weeks of newsletters."),
+}
+"""All commands in the order they are taught: where each is imported from, and what it does in a few words."""
+
+
 class LateGroup(click.Group):
     """A group whose commands live in modules that are imported when they are called."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._late: dict[str, tuple[str, str]] = {}
-
-    def late(self, name: str, module: str, attribute: str) -> None:
-        """Add a command by the place it is imported from."""
-        self._late[name] = (module, attribute)
-
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
         """Return all commands in the order they are taught."""
-        return list(ORDER)
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 click's signature
+        """List the commands without importing them all."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is called; for an unknown one, name the nearest."""
-        if args[0] not in ORDER and not args[0].startswith("-"):
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
             from closedloop.core.nearest import nearest
 
-            ctx.fail(f"No such command '{args[0]}'{nearest(args[0], ORDER)}")
+            ctx.fail(f"No such command '{args[0]}'{nearest(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command."""
-        if cmd_name not in self._late:
+        if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         from importlib import import_module
 
-        module, attribute = self._late[cmd_name]
-        command: click.Command = getattr(import_module(module), attribute)
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
         return command
 
 
@@ -132,7 +156,7 @@ class LateGroup(click.Group):
 @click.version_option(__version__, prog_name="closedloop")
 @click.option(
     "--project", "-p", "root", default=".", envvar="CLOSEDLOOP_PROJECT", show_default=True,
-    type=click.Path(file_okay=False, path_type=Path), help="The project's folder; $CLOSEDLOOP_PROJECT.",
+    type=click.Path(file_okay=False), help="The project's folder; $CLOSEDLOOP_PROJECT.",
 )  # fmt: skip
 @click.option(
     "--now",
@@ -156,7 +180,7 @@ class LateGroup(click.Group):
 @click.pass_context
 def cli(
     ctx: click.Context,
-    root: Path,
+    root: str,
     start: datetime | None,
     *,
     verbose: int,
@@ -169,75 +193,47 @@ def cli(
     A project of your own:                         closedloop init shop
     What cron starts:                              closedloop run pull_responses
     """
+    from pathlib import Path
+
     from closedloop.log import set_up
 
     set_up(verbose, log_format or "text")
-    clock = Clock(start) if start else Clock()
-    ctx.obj = Setting(root.absolute(), clock, verbose, log_format)
-
-
-ORDER = (
-    "init",
-    "check",
-    "run",
-    "status",
-    "report",
-    "dashboard",
-    "restart",
-    "resend",
-    "quarantine",
-    "schedule",
-    "forget",
-    "schema",
-    "completion",
-    "emulate",
-    "demo",
-)
-for _name, _module in {
-    "init": "setup",
-    "check": "setup",
-    "schema": "setup",
-    "schedule": "schedule",
-    "run": "operate",
-    "status": "operate",
-    "report": "report",
-    "restart": "resume",
-    "dashboard": "dashboard",
-    "resend": "resend",
-    "forget": "forget",
-    "quarantine": "quarantine",
-    "completion": "completion",
-}.items():
-    cli.late(_name, f"closedloop.commands.{_module}", _name)
-cli.late("emulate", "closedloop.emulator.command", "emulate")
-cli.late("demo", "closedloop.demo.command", "demo")
+    ctx.obj = Setting(Path(root).absolute(), Clock(start), verbose, log_format)
 
 
 def main() -> None:
     """Entry point: the only place where an error becomes text and an exit code."""
+    # Else pydantic reads the entry points of every installed package, in search of plugins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     sys.exit(outcome(lambda: cli.main(standalone_mode=False)))
 
 
 def outcome(act: Callable[[], Any]) -> int:
     """Carry out a command line and return its exit code; errors are printed as sentences."""
-    from closedloop.log import tell
-
     try:
         code = act()
     except ClosedLoopError as error:
-        for line in str(error).splitlines():
-            tell(line)
+        _tell(*str(error).splitlines())
         return error.exit_code
     except (click.exceptions.Exit, click.Abort, click.ClickException) as error:
         return _clicked(error)
     except Exception as error:  # noqa: BLE001 whatever is not ours to foresee is our bug
-        tell(f"this is a bug of closedloop; please report these lines:\n{_trace(error)}")
+        _tell(f"this is a bug of closedloop; please report these lines:\n{_trace(error)}")
         return 70
     return code if isinstance(code, int) else 0
 
 
+def _tell(*sentences: str) -> None:
+    from closedloop.log import tell
+
+    for sentence in sentences:
+        tell(sentence)
+
+
 def _trace(error: BaseException) -> str:
     """Return where an error and its causes arose; of what they say only what can't come out of a row."""
+    import traceback
+
     from closedloop.model.privacy import without_values
 
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

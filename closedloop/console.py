@@ -1,10 +1,15 @@
 """What a person sees on the terminal: progress while it runs, tables at the end."""
 
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any
+
+import click
 
 from closedloop.core.report import (
     FAILED,
@@ -24,6 +29,8 @@ from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.remote.base import Progress, quiet
 
 WIDTH_OFF_TERMINAL = 140
+GAP = "  "
+"""What stands between two columns of a table."""
 
 
 @contextmanager
@@ -153,33 +160,38 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[str]], prose: str = 
 
     A table too wide for the terminal is printed too wide: a broken id can't be copied.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for place, name in enumerate(head):
-        cells = [row[place] for row in rows]
-        numeric = bool(cells) and all(map(_is_number, cells))
-        widest = 0 if name == prose else max(map(len, (name, *cells)))
-        table.add_column(
-            name,
-            justify="right" if numeric else "left",
-            no_wrap=name != prose,
-            min_width=widest or None,
-        )
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console(highlight=False, width=_width())
-    unbounded = console.options.update(width=sys.maxsize)
-    console.width = max(console.width, console.measure(table, options=unbounded).minimum)
-    console.print(table, crop=False)
+    columns = list(zip(head, *rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    if prose:
+        place = head.index(prose)
+        words = [word for cell in columns[place] for word in cell.split()]
+        room = _width() - sum(widths) + widths[place] - len(GAP) * len(widths)
+        widths[place] = min(widths[place], max([room, *map(len, words)]))
+    set_right = [bool(rows) and all(map(_is_number, cells)) for _, *cells in columns]
+    rule = f" {'─' * (sum(widths) + len(GAP) * (len(widths) - 1))} "
+    heading, *lines = [line for row in (head, *rows) for line in _lines(row, widths, set_right)]
+    # Not by a library: its import takes longer than all else that `status` does.
+    for line in ("", click.style(heading, bold=True), rule, *lines, ""):
+        click.echo(line)
 
 
-def _width() -> int | None:
-    """Return the width for a pipe or a file, which have none of their own."""
-    return None if sys.stdout.isatty() else WIDTH_OFF_TERMINAL
+def _lines(row: Sequence[str], widths: Sequence[int], set_right: Sequence[bool]) -> Iterator[str]:
+    """Yield the lines of a row, the longer cells folded between words."""
+    cells = [
+        textwrap.wrap(cell, width, break_on_hyphens=False) if len(cell) > width else [cell]
+        for cell, width in zip(row, widths, strict=True)
+    ]
+    for parts in zip_longest(*cells, fillvalue=""):
+        padded = [
+            part.rjust(width) if right else part.ljust(width)
+            for part, width, right in zip(parts, widths, set_right, strict=True)
+        ]
+        yield f" {GAP.join(padded)} "
+
+
+def _width() -> int:
+    """Return the width of the terminal; a pipe or a file has none of its own."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_OFF_TERMINAL
 
 
 def _is_number(text: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from closedloop.credentials import environment
 from closedloop.errorfiles import ErrorFiles
@@ -12,10 +13,10 @@ from closedloop.forgotten import ForgottenList
 from closedloop.ledger import Ledger
 from closedloop.locks import Patience
 from closedloop.mail.base import Mailer, NoMailer
-from closedloop.model.job import PullJob, SendJob
+from closedloop.model.job import PullJob, Selection, SendJob
+from closedloop.model.settings import database_file
 from closedloop.project import Project
 from closedloop.remote.base import Progress
-from closedloop.selection import database_path, selected
 from closedloop.state import StateFolder
 from closedloop.stopping import NEVER, Stopping, listening
 from closedloop.warehouse.base import Warehouse
@@ -67,12 +68,19 @@ def ports(
             state=StateFolder(project.state),
             responses=project.responses(),
             blocklist=project.blocklist() if isinstance(job, SendJob) else [],
-            rows=partial(selected, root=project.root, warehouse=stored, stopping=stopping),
+            rows=partial(_selected, root=project.root, warehouse=stored, stopping=stopping),
             watch=_safe_points(watch, stopping),
             errors=ErrorFiles(StateFolder(project.state)),
             mailer=mailer(project),
             forgotten=ForgottenList(project.state).of(job.client),
         )
+
+
+def _selected(selection: Selection, **given: Any) -> Iterator[Any]:
+    """Yield the rows of a selection; what reads them is imported here, for most runs select nobody."""
+    from closedloop.selection import selected
+
+    return selected(selection, **given)
 
 
 def _safe_points(watch: Callable[[str], Progress], stopping: Stopping) -> Callable[[str], Progress]:
@@ -113,7 +121,7 @@ def warehouse(
         raise ProjectError(
             f"closedloop.toml: key 'warehouse.url': '{scheme}' is no warehouse; write duckdb:///var/warehouse.duckdb"
         )
-    path = database_path(settings.url, project.root)
+    path = project.root / database_file(settings.url)
     return DuckDBWarehouse(
         path,
         settings.lock_wait_seconds,

@@ -26,6 +26,27 @@ def test_prose_is_folded_within_the_width(capsys: pytest.CaptureFixture[str]) ->
     assert sum("whole" in line for line in lines) > 1
 
 
+def test_numbers_are_set_to_the_right_and_words_to_the_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_table(
+        ("job", "rows", "why"), [("a", "1,200", ""), ("longer", "-", "no rows")], prose="why"
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "",
+        " job      rows  why     ",
+        " ────────────────────── ",
+        " a       1,200          ",
+        " longer      -  no rows ",
+        "",
+    ]
+
+
+def test_a_table_may_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(("job", "why"), [], prose="why")
+    assert capsys.readouterr().out.split() == ["job", "why", "─" * 8]
+
+
 @pytest.mark.usefixtures("_terminal")
 def test_what_has_no_end_in_sight_is_counted(capfd: pytest.CaptureFixture[str]) -> None:
     with watching(shown=True) as watch:

@@ -3,8 +3,6 @@
 import json
 from typing import Literal
 
-from closedloop.core.letter_pull import pull_letter
-from closedloop.core.letter_send import send_letter
 from closedloop.core.past import Past
 from closedloop.core.report import NOT_TAKEN_IN, repeats, troubles
 from closedloop.core.tongue import Tongue
@@ -34,8 +32,12 @@ def letter_for(
         return None
     match report.result, job:
         case PullResult() as pulled, PullJob():
+            from closedloop.core.letter_pull import pull_letter
+
             return pull_letter(report, pulled, job, past, tongue)
         case SendResult() as sent, SendJob():
+            from closedloop.core.letter_send import send_letter
+
             return send_letter(report, sent, past, tongue)
         case _:
             raise TypeError(f"{job.name}: the report is none of a {job.kind} job")

@@ -4,9 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
-from typing import Any
-
-from pydantic import TypeAdapter
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from closedloop.core.confirm import days_since, evidence, mailed_twice, not_seen
 from closedloop.model.job import RESPONSE_SCHEMAS
@@ -19,6 +18,9 @@ from closedloop.model.run import (
     SendResult,
 )
 from closedloop.model.wave import Wave
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 ONE_DAY = timedelta(days=1)
 FAILED = (FileStatus.REFUSED, FileStatus.UNREACHABLE)
@@ -37,7 +39,15 @@ def as_json(report: RunReport) -> str:
 
 def from_json(text: str) -> RunReport:
     """Return the report that `as_json` made a text of; `ValueError` if it is none."""
-    return TypeAdapter(RunReport).validate_json(text)
+    return _reader().validate_json(text)
+
+
+@cache
+def _reader() -> "TypeAdapter[RunReport]":
+    """Return what reads a report, made once: that takes longer than to read one."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunReport)
 
 
 def headline(report: RunReport) -> str:

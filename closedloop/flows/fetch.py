@@ -4,14 +4,17 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from closedloop.core.plan import Planned, recognised
-from closedloop.flows.load import Landed
 from closedloop.flows.ports import Ports
 from closedloop.model.file import FileIdentity, Load, RemoteFile
 from closedloop.model.job import PullJob
 from closedloop.model.table import Schema
 from closedloop.state import pack, sha256, speaking, unpack
+
+if TYPE_CHECKING:
+    from closedloop.flows.load import Landed
 
 LONG_TRANSFER = 16 << 20
 
@@ -40,8 +43,10 @@ def tidy(job: PullJob, known: Mapping[str, Load], ports: Ports) -> None:
             pack(path, ports.state.archived(load.file))
 
 
-def land(planned: Planned, job: PullJob, ports: Ports) -> Landed:
+def land(planned: Planned, job: PullJob, ports: Ports) -> "Landed":
     """Have the file in the landing folder: fetched now, or whole already."""
+    from closedloop.flows.load import Landed
+
     file, schema = planned.file, planned.schema
     path = ports.state.landing(job.client, file.name)
     if _is_here(path, file):

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from closedloop.core.letter import letter_for
-from closedloop.core.letter_suspension import recovered_letter, suspended_letter
 from closedloop.core.past import Past
 from closedloop.core.tongue import Tongue
 from closedloop.ledger import Ledger
@@ -33,9 +32,13 @@ def tell_of_run(
 
 def tell_of_suspension(error_file: ErrorFile, client: Client, mailer: Mailer) -> bool:
     """Mail that something rests until a person acts; say whether the letter is safe."""
+    from closedloop.core.letter_suspension import suspended_letter
+
     return mailer.post(suspended_letter(error_file, Tongue(mailer.language, client.zone)))
 
 
 def tell_of_recovery(error_file: ErrorFile, at: datetime, client: Client, mailer: Mailer) -> bool:
     """Mail that what rested goes on; say whether the letter is safe."""
+    from closedloop.core.letter_suspension import recovered_letter
+
     return mailer.post(recovered_letter(error_file, at, Tongue(mailer.language, client.zone)))

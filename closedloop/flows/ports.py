@@ -1,20 +1,28 @@
 """What a flow is given: the outside worlds, the project's facts, and someone to show progress to."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from polars import DataFrame
+from closedloop.mail.base import NoMailer
+from closedloop.model.privacy import NOBODY
 
-from closedloop.errorfiles import ErrorFiles
-from closedloop.ledger import Ledger
-from closedloop.mail.base import Mailer, NoMailer
-from closedloop.model.job import Selection
-from closedloop.model.privacy import NOBODY, Forgotten
-from closedloop.model.settings import Client
-from closedloop.model.table import Schema
-from closedloop.remote.base import Progress, Remote
-from closedloop.state import StateFolder
-from closedloop.warehouse.base import Warehouse
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from polars import DataFrame
+
+    from closedloop.errorfiles import ErrorFiles
+    from closedloop.ledger import Ledger
+    from closedloop.mail.base import Mailer
+    from closedloop.model.job import Selection
+    from closedloop.model.privacy import Forgotten
+    from closedloop.model.settings import Client
+    from closedloop.model.table import Schema
+    from closedloop.remote.base import Progress, Remote
+    from closedloop.state import StateFolder
+    from closedloop.warehouse.base import Warehouse
 
 
 @dataclass(frozen=True, slots=True)

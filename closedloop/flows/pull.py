@@ -22,7 +22,6 @@ from closedloop.errors import (
 )
 from closedloop.flows.confirm import confirm, confirm_by_log
 from closedloop.flows.fetch import available, forgotten, from_archive, known_files, land, tidy
-from closedloop.flows.load import load
 from closedloop.flows.platform import error_files
 from closedloop.flows.ports import Ports
 from closedloop.model.error_file import ErrorFile
@@ -188,6 +187,9 @@ def _take_in(
     planned: Planned, job: PullJob, ports: Ports, now: datetime, *, again: bool = False
 ) -> FileOutcome:
     """Bring one file home, whatever happens to it: here alone a file's failure becomes a value."""
+    # Late: most runs find nothing new, and the reader takes longer to import than such a run.
+    from closedloop.flows.load import load
+
     file = planned.file
     outcome = FileOutcome(
         file.name,

@@ -12,8 +12,6 @@ from closedloop.errors import ClosedLoopError
 from closedloop.flows.letters import tell_of_run
 from closedloop.flows.ports import Layouts, Ports
 from closedloop.flows.pull import NOT_LOADED, foresee, pull, reload
-from closedloop.flows.resend import foresee_resend, resend
-from closedloop.flows.send import rehearse, send, send_test
 from closedloop.flows.suspension import held_files, note_error, note_report, refuse_if_suspended
 from closedloop.ledger import Run
 from closedloop.locks import AT_ONCE, Patience, held
@@ -121,6 +119,9 @@ def _pull(job: PullJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -
 
 
 def _send(job: SendJob, shelf: Shelf, ports: Ports, wish: Wish, now: datetime) -> Came:
+    from closedloop.flows.resend import foresee_resend, resend
+    from closedloop.flows.send import rehearse, send, send_test
+
     products = (
         shelf.outgoing(job.client, job.product_data.schema_name) if job.product_data else None
     )

@@ -200,16 +200,16 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 class Settings(Strict):
     """All of closedloop.toml. `health` has the address of a health check by job."""
 
-    paths: Paths = Field(default=Paths(), description="Where this side keeps its state.")
+    paths: Paths = Field(default_factory=Paths, description="Where this side keeps its state.")
     clients: dict[str, Client] = Field(
         min_length=1,
         description="The clients (Mandanten) of the platform, by your name for each: its SFTP account, folders and clock.",
     )
     warehouse: WarehouseSettings = Field(
-        default=WarehouseSettings(), description="Where the response data lies."
+        default_factory=WarehouseSettings, description="Where the response data lies."
     )
     suppression: Suppression = Field(
-        default=Suppression(),
+        default_factory=Suppression,
         description="Who is never mailed, besides those who unsubscribed.",
     )
     mail: Mail | None = Field(
@@ -221,7 +221,7 @@ class Settings(Strict):
     metrics: MetricsSettings | None = Field(
         default=None, description="Figures of all jobs for Prometheus's node exporter."
     )
-    log: LogSettings = Field(default=LogSettings(), description="What is said on stderr.")
+    log: LogSettings = Field(default_factory=LogSettings, description="What is said on stderr.")
     health: dict[str, WebAddress] = Field(
         default_factory=dict,
         description="The web address of a health check, by job: told of each run's begin and end.",

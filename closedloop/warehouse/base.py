@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, Self
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.run import MailingFigures
 from closedloop.model.table import Schema
 from closedloop.model.wave import Sighting, Wave
 
-Among = Callable[[pl.Series], pl.Series]
+if TYPE_CHECKING:
+    import polars as pl
+
+Among = Callable[["pl.Series"], "pl.Series"]
 """Says which of many recipients are certain people."""
 
 Hidden = Callable[[str], str]
@@ -31,11 +32,11 @@ class Forgot:
 class Loading(Protocol):
     """One load in progress: rows go in, nothing is seen by others until `commit`."""
 
-    def append(self, rows: pl.DataFrame) -> None:
+    def append(self, rows: "pl.DataFrame") -> None:
         """Add accepted rows: the typed columns of `core.validate.Checked.accepted`."""
         ...
 
-    def usual(self, files: int, rows: int) -> list[pl.DataFrame]:
+    def usual(self, files: int, rows: int) -> "list[pl.DataFrame]":
         """Return the first rows of the latest other files of this client and schema, a frame each."""
         ...
 
@@ -103,7 +104,7 @@ class Warehouse(Protocol):
         """Return (file, column, rows) for each reference of these loaded files that points at nothing yet."""
         ...
 
-    def suppressed(self, client: str) -> pl.DataFrame:
+    def suppressed(self, client: str) -> "pl.DataFrame":
         """Return who must not be mailed, each address once: `recipient` (as delivered), `reason` (unsubscribed, bounced)."""
         ...
 
@@ -133,7 +134,7 @@ class Warehouse(Protocol):
         """Return the mailings of a client that started since then, the latest first; nothing where no table tells of them."""
         ...
 
-    def bounced_softly(self, client: str, mailings: Sequence[int]) -> pl.Series:
+    def bounced_softly(self, client: str, mailings: Sequence[int]) -> "pl.Series":
         """Return the recipients (as delivered) of the first of these mailings whom it bounced softly, each once.
 
         Left out is whom any of the mailings reached or bounced for good, also where an earlier report said
@@ -141,7 +142,7 @@ class Warehouse(Protocol):
         """
         ...
 
-    def select(self, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
+    def select(self, sql: str, batch_rows: int) -> "Iterator[pl.DataFrame]":
         """Run one query of the user's and yield its rows in batches, with the query's own column names.
 
         An empty result yields one empty frame, so that the columns are known. Raises `ProjectError` with the

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import polars as pl
-
 from closedloop.errors import ProjectError, StateTrouble, WarehouseError
 from closedloop.model.file import FileIdentity, Load
 from closedloop.model.run import MailingFigures
@@ -16,10 +14,6 @@ from closedloop.model.table import Column, Schema
 from closedloop.model.wave import Sighting, Wave
 from closedloop.stopping import NEVER, Stopping
 from closedloop.warehouse.base import Among, Forgot, Hidden
-from closedloop.warehouse.duckdb_amending import DuckDBAmending
-from closedloop.warehouse.duckdb_forget import Blanking, named_elsewhere, rewrite
-from closedloop.warehouse.duckdb_loading import DuckDBLoading
-from closedloop.warehouse.duckdb_query import query_batches
 from closedloop.warehouse.rows import load_of, wave_row
 from closedloop.warehouse.session import (
     Opening,
@@ -35,6 +29,10 @@ from closedloop.warehouse.views import View, fingerprint, text_of, views
 
 if TYPE_CHECKING:
     import duckdb
+    import polars as pl
+
+    from closedloop.warehouse.duckdb_amending import DuckDBAmending
+    from closedloop.warehouse.duckdb_loading import DuckDBLoading
 
 VERSION = 2
 """The version of sql/tables.sql."""
@@ -107,15 +105,19 @@ class DuckDBWarehouse:
         return [load_of(row, rejects.get(row["load_id"], [])) for row in found]
 
     @contextlib.contextmanager
-    def loading(self, file: FileIdentity, schema: Schema) -> Iterator[DuckDBLoading]:
+    def loading(self, file: FileIdentity, schema: Schema) -> Iterator["DuckDBLoading"]:
         """Open a transaction that replaces whatever was loaded under this client and file name."""
+        from closedloop.warehouse.duckdb_loading import DuckDBLoading
+
         load = DuckDBLoading(self._connection(), self._opening, file, schema)
         with load.under_way():
             yield load
 
     @contextlib.contextmanager
-    def amending(self, file: FileIdentity, schema: Schema) -> Iterator[DuckDBAmending]:
+    def amending(self, file: FileIdentity, schema: Schema) -> Iterator["DuckDBAmending"]:
         """Open a transaction that adds rows to the load of this very content."""
+        from closedloop.warehouse.duckdb_amending import DuckDBAmending
+
         load = DuckDBAmending(self._connection(), self._opening, file, schema)
         with load.under_way():
             yield load
@@ -128,8 +130,10 @@ class DuckDBWarehouse:
                 found += self._lost(client, names, schema, column)
         return sorted(found)
 
-    def suppressed(self, client: str) -> pl.DataFrame:
+    def suppressed(self, client: str) -> "pl.DataFrame":
         """Return who must not be mailed, once each, as the platform wrote them."""
+        import polars as pl
+
         with speaking(
             self._opening, "can't say who is suppressed (prepare it with all eight schemas)"
         ):
@@ -157,6 +161,8 @@ class DuckDBWarehouse:
         self, clients: Sequence[str], among: Among, hidden: Hidden, *, dry_run: bool
     ) -> Forgot:
         """Blank some people's rows and write the file anew; the contract is in `Warehouse`."""
+        from closedloop.warehouse.duckdb_forget import Blanking, named_elsewhere, rewrite
+
         own = [*OWN_TABLES, *(raw_name(name) for name in self._schemas)]
         with self._transaction("can't forget") as connection:
             blanked = Blanking(connection, [*self._schemas.values()], clients).blank(among, hidden)
@@ -203,15 +209,19 @@ class DuckDBWarehouse:
             for row in found
         ]
 
-    def bounced_softly(self, client: str, mailings: Sequence[int]) -> pl.Series:
+    def bounced_softly(self, client: str, mailings: Sequence[int]) -> "pl.Series":
         """Return whom the first of these mailings, and each of them that went to them, bounced softly."""
+        import polars as pl
+
         with speaking(self._opening, "can't say who bounced softly"):
             asked = [client, list(mailings), mailings[0]]
             found = pl.DataFrame(self._connection().sql(text_of("soft_bounces"), params=asked))
         return found["recipient"]
 
-    def select(self, sql: str, batch_rows: int) -> Iterator[pl.DataFrame]:
+    def select(self, sql: str, batch_rows: int) -> Iterator["pl.DataFrame"]:
         """Run one query of the user's and yield its rows in batches."""
+        from closedloop.warehouse.duckdb_query import query_batches
+
         cursor = self._connection().cursor()
         self._reading.append(cursor)
         try:
@@ -350,13 +360,15 @@ class DuckDBWarehouse:
 
 def select_from(
     path: Path, sql: str, batch_rows: int, stopping: Stopping = NEVER
-) -> Iterator[pl.DataFrame]:
+) -> Iterator["pl.DataFrame"]:
     """Run one query on another DuckDB file, read only, and yield its rows in batches.
 
     Raises `ProjectError` if there is no such file or the query is wrong, `WarehouseBusy` if another process writes to it.
     """
     if not path.is_file():
         raise ProjectError(f"selection: there is no DuckDB file at {path}; correct 'from'")
+    from closedloop.warehouse.duckdb_query import query_batches
+
     opening = Opening(path, SOURCE_WAIT_SECONDS, read_only=True, stopping=stopping)
     connection = connect(opening)
     try:

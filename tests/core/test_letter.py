@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from closedloop.cli import ORDER
+from closedloop.cli import COMMANDS
 from closedloop.core.german import NOUNS, PATTERNS, WORDS
 from closedloop.core.letter import letter_for
 from closedloop.core.letter_suspension import recovered_letter, suspended_letter
@@ -341,7 +341,7 @@ def test_every_command_in_a_letter_is_one_that_there_is() -> None:
         for section in letter.sections
         for step in section.steps
     }
-    assert commands <= set(ORDER)
+    assert commands <= set(COMMANDS)
     assert {"restart", "quarantine", "status"} <= commands
 
 
