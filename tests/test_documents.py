@@ -41,6 +41,10 @@ def test_jobs_and_settings_in_the_documents_are_sound(name: str, count: int) -> 
         assert isinstance(validated(model, named, name), model)
 
 
+def test_the_readme_is_read_in_one_go() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 200
+
+
 def test_schemas_in_the_documents_are_sound() -> None:
     for given in blocks("docs/schemas.md"):
         if "table" in given:

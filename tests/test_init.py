@@ -135,22 +135,22 @@ AT_ONCE = ("--user", "r_shop", "--key", "keys/id", "--upload", "/in", "--downloa
 
 
 def test_all_answers_stand_in_a_project_that_is_sound(init: Init, shop: Path, sshd: Client) -> None:
-    init_ = init()
-    init_.answer("Client [de]: ", "at")
-    init_.answer("Host [sftp.example.com]: ", sshd.host)
-    init_.answer("Port [22]: ", str(sshd.port))
-    init_.answer("Is this their key? [y/N]: ", "y")
-    init_.answer("User [r_example]: ", "r_shop")
-    init_.answer("Log in with (key, password) [key]: ", "password")
-    init_.answer("Variable [CLOSEDLOOP_AT_PASSWORD]: ")
-    init_.answer("Upload folder [/incoming]: ", "/import")
-    init_.answer("Download folder [/outgoing]: ")
-    init_.answer("Error folder: ", "/errors")
-    init_.answer("Time zone [Europe/Vienna]: ")
-    init_.answer("Mail reports to: ", "ops@example.com, anna@example.com")
-    init_.answer("Mail server [smtp://localhost]: ", "smtps://mail.example.com")
-    init_.answer("Language [en]: ", "de")
-    assert init_.end() == 0
+    terminal = init()
+    terminal.answer("Client [de]: ", "at")
+    terminal.answer("Host [sftp.example.com]: ", sshd.host)
+    terminal.answer("Port [22]: ", f" {sshd.port} ")
+    terminal.answer("Is this their key? [y/N]: ", "y")
+    terminal.answer("User [r_example]: ", "r_shop")
+    terminal.answer("Log in with (key, password) [key]: ", "password")
+    terminal.answer("Variable [CLOSEDLOOP_AT_PASSWORD]: ")
+    terminal.answer("Upload folder [/incoming]: ", "/import")
+    terminal.answer("Download folder [/outgoing]: ", " ")
+    terminal.answer("Error folder: ", "/errors")
+    terminal.answer("Time zone [Europe/Vienna]: ")
+    terminal.answer("Mail reports to: ", "ops@example.com, anna@example.com")
+    terminal.answer("Mail server [smtp://localhost]: ", "smtps://mail.example.com")
+    terminal.answer("Language [en]: ", "de")
+    assert terminal.end() == 0
     project = load_project(shop)
     client = project.client("at")
     assert (client.host, client.port, client.host_keys) == (sshd.host, sshd.port, sshd.host_keys)
@@ -169,8 +169,8 @@ def test_all_answers_stand_in_a_project_that_is_sound(init: Init, shop: Path, ss
         ("ops@example.com", "anna@example.com"),
     )
     assert (mail.language, project.settings.page_language) == ("de", "de")
-    assert "read -rs CLOSEDLOOP_AT_PASSWORD && export CLOSEDLOOP_AT_PASSWORD" in init_.seen
-    assert "closedloop --project shop check --online" in init_.seen
+    assert "read -rs CLOSEDLOOP_AT_PASSWORD && export CLOSEDLOOP_AT_PASSWORD" in terminal.seen
+    assert "closedloop --project shop check --online" in terminal.seen
 
 
 def answered(init: Init, server: Client, verdict: str, *options: str) -> Terminal:

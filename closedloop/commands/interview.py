@@ -27,6 +27,7 @@ def interview(given: Mapping[str, Any]) -> Answers:
     _ask_for_the_log_in(known)
     _ask_for_the_clients_ways(known)
     _ask_for_the_reports(known)
+    click.echo()
     return Answers(**{field: value for field, value in known.items() if value})
 
 
@@ -109,7 +110,7 @@ def _ask(known: Given, field: str, title: str, explained: str, default: str | No
     usual = str(getattr(SAMPLES, field)) if default is None else default
     _explain(explained)
     known[field] = click.prompt(
-        title, default=usual, show_default=bool(usual), value_proc=_checked(field)
+        title, default=usual, show_default=bool(usual), value_proc=_checked(field, usual)
     )
 
 
@@ -117,9 +118,9 @@ def _explain(sentence: str) -> None:
     click.secho(f"\n{sentence}", dim=True)
 
 
-def _checked(field: str) -> Callable[[str], Any]:
+def _checked(field: str, usual: str) -> Callable[[str], Any]:
     def check(text: str) -> Any:
-        value = _as_value(field, text.strip())
+        value = _as_value(field, text.strip() or usual)
         if value and (complaint := refused(field, value)):
             raise click.UsageError(complaint)
         return value
