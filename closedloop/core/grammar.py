@@ -11,10 +11,13 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from closedloop.core.proof import records
+
 TEXT_AFTER_QUOTE = "text after a closing quote"
 BARE_RETURN = "bare carriage return"
 QUOTE_NOT_CLOSED = "quote not closed"
 NOT_UTF8 = "not UTF-8"
+_WORTH_A_PROOF = 16_384  # bytes: fewer are read sooner than they are proven
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,14 @@ class Record:
     end: int
     fields: tuple[bytes, ...] = ()
     broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Good records one after the other: where they end, and how many lines they take."""
+
+    end: int
+    lines: int
 
 
 class Grammar:
@@ -50,18 +61,29 @@ class Grammar:
         not_blank = rb"(?![ \t]*+\r?+\n)" if fields == 1 else b""
         self._plain = re.compile(b"(?:%b%b)*+" % (not_blank, record)).match
 
-    def run(self, text: bytes, start: int, stop: int) -> int:
-        """Return the end of the longest run of good records from `start` to `stop`.
+    def run(self, text: bytes, start: int, stop: int) -> Run:
+        """Return a run of good records from `start`, to `stop` or the first that is none, but no longer than a record may be.
 
         It finds plain records only, where no quote stands inside an unquoted field; `record` knows all.
         """
-        found = self._plain(text, start, min(stop, start + self.max_record + 1))
+        stop = min(stop, start + self.max_record + 1)
+        return self._proven(text, start, stop) or self._read(text, start, stop)
+
+    def _proven(self, text: bytes, start: int, stop: int) -> Run | None:
+        end = text.rfind(b"\n", start, stop) + 1
+        if not self.fields or self.fields == 1 or end - start < _WORTH_A_PROOF:
+            return None
+        lines = records(text[start:end], self.separator, self.fields)
+        return Run(end, lines) if lines else None
+
+    def _read(self, text: bytes, start: int, stop: int) -> Run:
+        found = self._plain(text, start, stop)
         end = found.end() if found else start
         try:
             codecs.utf_8_decode(memoryview(text)[start:end])
         except UnicodeDecodeError as error:
-            return self.run(text, start, start + error.start)
-        return end
+            return self._read(text, start, start + error.start)
+        return Run(end, text.count(b"\n", start, end))
 
     def blank(self, text: bytes, start: int) -> int:
         """Return the end of the blank line at `start`, or `start` if there is none."""

@@ -1,13 +1,11 @@
 """The text of a block, found again by line number."""
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from functools import cached_property
-from itertools import accumulate
+
+import polars as pl
 
 from closedloop.core.grammar import Grammar
-
-_STRIDE = 4096
+from closedloop.core.proof import LINE_FEED, signs_of
 
 
 class Lines:
@@ -20,27 +18,22 @@ class Lines:
 
     def raw(self, lines: Sequence[int]) -> dict[int, str]:
         """Return the text of the records that start at these lines, without their line ends."""
-        return {line: self._record(self._offset(line - self._first)) for line in lines}
+        if not lines:
+            return {}
+        starts = self._starts(pl.Series(lines, dtype=pl.Int64) - self._first)
+        return dict(zip(lines, map(self._record, starts), strict=True))
 
     def _record(self, start: int) -> str:
-        end = self._grammar.record(self._text, start).end
+        end = self._text.find(b"\n", start) + 1
+        if self._text.find(b'"', start, end) >= 0 or not end:
+            end = self._grammar.record(self._text, start).end
         return shown(self._text[start:end], self._grammar.max_record)
 
-    @cached_property
-    def _ends(self) -> list[int]:
-        """How many lines end before each stride of the text is over."""
-        starts = range(0, len(self._text), _STRIDE)
-        return list(accumulate(self._text.count(b"\n", start, start + _STRIDE) for start in starts))
-
-    def _offset(self, before: int) -> int:
-        """Where the line starts that has so many lines before it."""
-        if not before:
-            return 0
-        stride = bisect_left(self._ends, before)
-        at = stride * _STRIDE
-        for _ in range(before - (self._ends[stride - 1] if stride else 0)):
-            at = self._text.index(b"\n", at) + 1
-        return at
+    def _starts(self, before: pl.Series) -> list[int]:
+        """Where the lines start that have so many lines before them."""
+        feeds = (signs_of(self._text) == LINE_FEED).arg_true().cast(pl.Int64)
+        starts = pl.concat([pl.Series([0], dtype=pl.Int64), feeds + 1])
+        return starts.gather(before).to_list()
 
 
 def shown(record: bytes, longest: int) -> str:

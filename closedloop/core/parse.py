@@ -93,12 +93,13 @@ def texts(
     # The line of names keeps polars from skipping white space or a BOM where the records begin.
     head = f"{separator.join(names)}\n".encode()
     rows = pl.read_csv(
-        b"".join([head, *records]), separator=separator, schema=dict.fromkeys(names, pl.String())
+        b"".join([head, *records]),
+        separator=separator,
+        schema=dict.fromkeys(names, pl.String()),
+        null_values=[""],
     )
     columns = [
-        pl.lit(None, pl.String).alias(name)
-        if place is None
-        else pl.when(pl.col(str(place)) != "").then(pl.col(str(place))).alias(name)
+        (pl.lit(None, pl.String) if place is None else pl.col(str(place))).alias(name)
         for name, place in layout.places
     ]
     return rows, columns
@@ -207,9 +208,9 @@ class _Gathering:
         """Take in what starts before `limit`."""
         limit, cautious = min(limit, len(self._text)), self._grammar.max_record
         while self.end < limit and len(self._good) + len(self._broken) < _ROOM:
-            end = self._grammar.run(self._text, self.end, self.end + cautious)
-            if end > self.end:
-                self._keep(self._text[self.end : end], end)
+            run = self._grammar.run(self._text, self.end, self.end + cautious)
+            if run.lines:
+                self._keep(self._text[self.end : run.end], run.end, run.lines)
                 cautious *= 2
             else:
                 self._take_one()
@@ -225,28 +226,28 @@ class _Gathering:
         end = self._grammar.blank(self._text, self.end)
         if end > self.end:
             self._blank += 1
-            self._go_on(end)
+            self._go_on(end, 1)
             return
         record = self._grammar.record(self._text, self.end)
+        # A line that goes on beyond the text is one line all the same.
+        lines = self._text.count(b"\n", self.end, record.end) or 1
         if not record.broken:
-            self._keep(self._grammar.quoted(record.fields), record.end)
+            self._keep(self._grammar.quoted(record.fields), record.end, lines)
             return
         raw = shown(self._text[self.end : record.end], self._grammar.max_record)
         self._broken.append(Broken(self.line, raw, record.broken))
-        self._go_on(record.end)
+        self._go_on(record.end, lines)
 
-    def _keep(self, records: bytes, end: int) -> None:
+    def _keep(self, records: bytes, end: int, lines: int) -> None:
         moved = self.line - self._good_lines
         if moved != self._moved[-1][1]:
             self._moved.append((self._good_lines, moved))
         self._good.append(records)
-        before = self.line
-        self._go_on(end)
-        self._good_lines += self.line - before
+        self._good_lines += lines
+        self._go_on(end, lines)
 
-    def _go_on(self, end: int) -> None:
-        # A line that goes on beyond the text is one line all the same.
-        self.line += self._text.count(b"\n", self.end, end) or 1
+    def _go_on(self, end: int, lines: int) -> None:
+        self.line += lines
         self.end = end
 
     def _frame(self, layout: Layout) -> pl.DataFrame:

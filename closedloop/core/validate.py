@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from closedloop.core.columns import Check, checks, given, stored_expressions
+from closedloop.core.clock import in_utc
+from closedloop.core.columns import Check, checks, doubt, given, stored_expressions
 from closedloop.core.parse import Block
 from closedloop.core.rules import rules_of
 from closedloop.model.stored import StoredKind, stored_columns
@@ -56,16 +57,19 @@ def check(block: Block, schema: Schema, zone: ZoneInfo) -> Checked:
     A null passes every rule but `missing`.
     """
     typed = _typed(block.frame, schema, zone)
-    every = [*(c for column in schema.columns.values() for c in checks(column)), *_named(schema)]
-    verdict = typed.select(c.broken.alias(str(place)) for place, c in enumerate(every))
+    rules = [*_named(schema)]
+    doubts = [*map(doubt, schema.columns.values()), *(rule.broken for rule in rules)]
+    doubtful = typed.filter(pl.any_horizontal(doubts))
+    every = [*(c for column in schema.columns.values() for c in checks(column)), *rules]
+    verdict = doubtful.select(c.broken.alias(str(place)) for place, c in enumerate(every))
     fatal = [str(place) for place, c in enumerate(every) if c.severity == "reject"]
     bad = verdict.select(
         pl.any_horizontal(pl.lit(value=False), *fatal).fill_null(value=False)
     ).to_series()
-    lines = typed.get_column("line").filter(bad)
+    lines = doubtful.get_column("line").filter(bad)
     reasons = verdict.filter(bad)
     return Checked(
-        accepted=typed.filter(~bad).select("line", *stored(schema)),
+        accepted=_without(typed.select("line", *stored(schema)), lines),
         rejected=_rejected(block, lines, [(every[int(place)], reasons[place]) for place in fatal]),
         rejected_rows=len(lines) + len(block.broken),
         warnings=_warnings(every, verdict.filter(~bad)),
@@ -76,7 +80,16 @@ def _typed(frame: pl.DataFrame, schema: Schema, zone: ZoneInfo) -> pl.DataFrame:
     """What is stored, beside the text it was made from."""
     columns = schema.columns.values()
     texts = frame.rename({column.name: given(column.name) for column in columns})
-    return texts.with_columns(e for column in columns for e in stored_expressions(column, zone))
+    typed = texts.with_columns(e for column in columns for e in stored_expressions(column))
+    for column in columns:
+        if column.type == "timestamp":
+            times, ambiguous = in_utc(typed[column.name], zone)
+            typed = typed.with_columns(times, ambiguous.alias(f"{column.name}_ambiguous"))
+    return typed
+
+
+def _without(rows: pl.DataFrame, lines: pl.Series) -> pl.DataFrame:
+    return rows.filter(~rows["line"].is_in(lines.to_list())) if len(lines) else rows
 
 
 def _named(schema: Schema) -> Iterator[Check]:

@@ -79,7 +79,11 @@ class DuckDBWarehouse:
             refuse_taken_names(schema)
         with self._transaction("can't be prepared") as connection:
             there = self._tables()
-            changes = [change(schema, there.get(raw_name(schema.name), {})) for schema in schemas]
+            is_complete = all(raw_name(schema.name) in there for schema in schemas)
+            packing = "" if is_complete else self._packing()
+            changes = [
+                change(schema, there.get(raw_name(schema.name), {}), packing) for schema in schemas
+            ]
             for statement in (text for each in changes for text in each.statements):
                 connection.execute(statement)
             self._write_views(connection, schemas)
@@ -311,6 +315,14 @@ class DuckDBWarehouse:
         for row in found:
             tables.setdefault(row["table_name"], {})[row["column_name"]] = row["data_type"]
         return tables
+
+    def _packing(self) -> str:
+        """Return how texts are packed that seldom repeat, in a third of the time of DuckDB's own choice; older files can't."""
+        (found,) = self.rows(
+            "SELECT tags['storage_version'] AS version FROM duckdb_databases() WHERE database_name = current_database()"
+        )
+        is_old = str(found["version"]).startswith(("v0.", "v1.0.", "v1.1.", "None"))
+        return "" if is_old else "USING COMPRESSION zstd"
 
     def _write_views(
         self, connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema]

@@ -63,6 +63,7 @@ NOISE += [
     b";;\n",
 ]
 LONG = 60
+LENGTHENED = 1 / 100  # so many files are long
 
 
 @dataclass
@@ -300,7 +301,24 @@ class Maker:
         body = pick([self.rows, self.rows, self.noise, self.chaos])(schema, names)
         content = pick([b"", b"", MARK]) + start + self.bent(body)
         longest = pick([LONG, LONG, 400])
+        if self.dice.random() < LENGTHENED:
+            # Long enough for the proof that takes many good records at once.
+            content = pick([b"", MARK]) + start + self.lengthened(schema, names) + self.bent(body)
+            longest = pick([40_000, MAX_RECORD])
+            return Case(content, schema, places, header, pick([300, 40_000, 100_000]), longest)
         return Case(content, schema, places, header, pick([1, 9, 40, 40, 300, 4000]), longest)
+
+    def lengthened(self, schema: Schema, names: list[str]) -> bytes:
+        """Good records that are quoted alike and end alike, or not, with a few others among them."""
+        end, quoted = self.dice.choice([b"\n", b"\n", b"\r\n"]), self.dice.choice([0, 0.5, 1])
+        lines = []
+        for _ in range(2000):
+            cells = [self.right(schema, name) for name in names]
+            written = [f'"{cell}"' if self.dice.random() < quoted else cell for cell in cells]
+            lines.append(schema.separator.join(written).encode() + end)
+        for _ in range(self.dice.randrange(3)):
+            lines.insert(self.dice.randrange(2000), self.bent(self.dice.choice(lines)))
+        return b"".join(lines)
 
     def rows(self, schema: Schema, names: list[str]) -> bytes:
         lines = []
