@@ -13,10 +13,12 @@ from paramiko.ssh_exception import IncompatiblePeer
 from closedloop.errors import LogInRefused, RemoteError
 from closedloop.remote.access import Access
 from closedloop.remote.conversation import IF_IT_GOES_ON
+from closedloop.remote.inbox import Inbox
 from closedloop.remote.patience import Patience, Watchdog
 from closedloop.remote.session import Session
 
-WINDOW_BYTES = 512 * 1024
+# Twice what is under way at most: the line must not wait for us, however long the way.
+WINDOW_BYTES = 16 * 1024 * 1024
 SEND_BYTES = 32 * 1024
 FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 
@@ -63,10 +65,10 @@ class Connection:
                 self._channel.sendall(piece)
 
     def recv(self, size: int) -> bytes:
-        """Return what has come, waiting for it up to the idle time."""
+        """Return so many bytes, and fewer only at the end; between any two the idle time may pass."""
         with self._waiting("waiting for"):
             data = self._channel.recv(size)
-        if not data and self._watchdog.barked:
+        if len(data) < size and self._watchdog.barked:
             raise self._silent("waiting for")
         return data
 
@@ -83,10 +85,13 @@ class Connection:
 
     @contextmanager
     def _waiting(self, doing: str) -> Iterator[None]:
-        self._watchdog.wait_until(time.monotonic() + self._idle_seconds)
+        self._hear()
         with self._translated(doing):
             yield
         self._watchdog.wait_until(math.inf)
+
+    def _hear(self) -> None:
+        self._watchdog.wait_until(time.monotonic() + self._idle_seconds)
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -165,6 +170,7 @@ class Connection:
     def _open_channel(self) -> paramiko.Channel:
         with self._translated("opening SFTP at"):
             channel = self._transport.open_session()
+            channel.in_buffer = Inbox(self._hear)
             try:
                 channel.invoke_subsystem("sftp")
             except paramiko.SSHException as error:

@@ -28,7 +28,7 @@ class Stream(Protocol):
         ...
 
     def recv(self, size: int) -> bytes:
-        """Return up to `size` bytes, waiting for the first; empty at the end of the stream."""
+        """Return `size` bytes, waiting for them; fewer only at the end of the stream."""
         ...
 
 
@@ -59,7 +59,6 @@ class Conversation:
     def __init__(self, stream: Stream, peer: str) -> None:
         self._stream = stream
         self._peer = peer
-        self._received = bytearray()
         self._outgoing: list[bytes] = []
         self._unanswered: set[int] = set()
         self._last = NEVER_ASKED
@@ -142,26 +141,25 @@ class Conversation:
         return frozenset(extensions)
 
     def _packet(self) -> tuple[int, Fields]:
-        self._receive(4)
-        length = int.from_bytes(self._received[:4], "big")
+        length = int.from_bytes(self._received(4), "big")
         if not 1 <= length <= LARGEST_PACKET:
             self._give_up("it sends something else, as where a log-in script prints text")
-        self._receive(4 + length)
-        kind = self._received[4]
-        with memoryview(self._received) as received:
-            body = bytes(received[5 : 4 + length])
-        del self._received[: 4 + length]
-        return kind, Fields(body)
+        fields = Fields(self._received(length))
+        return fields.take(1)[0], fields
 
-    def _receive(self, size: int) -> None:
-        while len(self._received) < size:
-            piece = self._stream.recv(RECEIVE_BYTES)
-            if not piece:
-                self._unanswered.add(NEVER_ASKED)
-                raise RemoteError(
-                    f"{self._peer} closed the connection; {IF_IT_GOES_ON}", transient=True
-                )
-            self._received += piece
+    def _received(self, size: int) -> bytes:
+        data = self._stream.recv(min(size, RECEIVE_BYTES))
+        # What is longer than any answer we ask for need not fit into what the server may send unread.
+        while len(data) < size and (
+            more := self._stream.recv(min(size - len(data), RECEIVE_BYTES))
+        ):
+            data += more
+        if len(data) < size:
+            self._unanswered.add(NEVER_ASKED)
+            raise RemoteError(
+                f"{self._peer} closed the connection; {IF_IT_GOES_ON}", transient=True
+            )
+        return data
 
     def _give_up(self, why: str) -> NoReturn:
         # A request nobody asked is never answered: the conversation stays unsettled.

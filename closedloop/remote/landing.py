@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +16,7 @@ from closedloop.remote.base import NotAsListed
 
 CHECKPOINT_BYTES = 64 * 1024 * 1024
 HASHED_AT_ONCE = 1024 * 1024
+MOST_BEHIND = 16
 
 
 class Landing:
@@ -21,6 +24,8 @@ class Landing:
 
     `<target>.part` holds the bytes, `<target>.part.json` which file they are of and how many of them are
     known to be on the disk: after a power cut the rest of the part may be anything.
+
+    A thread writes and hashes while the next bytes are fetched: `done` counts what was handed to it.
     """
 
     def __init__(self, target: Path, origin: dict[str, object]) -> None:
@@ -31,28 +36,28 @@ class Landing:
         self._origin = origin
         self._hash = hashlib.sha256()
         self.done = 0
+        self._written = 0
         self._safe = 0
         self._file = self._open()
+        self._writer = ThreadPoolExecutor(1, "landing")
+        self._behind: deque[Future[None]] = deque()
 
     def write(self, data: memoryview | bytes) -> None:
-        """Add the next bytes."""
-        self._file.write(data)
-        self._hash.update(data)
+        """Add the next bytes; an error may be of some before them."""
         self.done += len(data)
-        if self.done - self._safe >= CHECKPOINT_BYTES:
-            self.keep()
+        before = self._behind[-1] if self._behind else None
+        self._behind.append(self._writer.submit(self._add, data, before))
+        if len(self._behind) > MOST_BEHIND:
+            self._behind.popleft().result()
 
     def keep(self) -> None:
         """Put what is here on the disk, for a later try to go on from."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._safe = self.done
-        text = json.dumps({**self._origin, "safe": self._safe})
-        self._draft.write_text(text, encoding="utf-8")
-        self._draft.replace(self._note)
+        self._catch_up()
+        self._checkpoint()
 
     def land(self) -> str:
         """Give the whole file its name and return its SHA-256 (hex)."""
+        self._catch_up()
         self._file.flush()
         os.fsync(self._file.fileno())
         self._part.replace(self._target)
@@ -73,7 +78,30 @@ class Landing:
 
     def close(self) -> None:
         """Close the part."""
+        self._writer.shutdown(cancel_futures=True)
         self._file.close()
+
+    def _add(self, data: memoryview | bytes, before: Future[None] | None) -> None:
+        if before:
+            # Nothing is written behind a gap.
+            before.result()
+        self._file.write(data)
+        self._hash.update(data)
+        self._written += len(data)
+        if self._written - self._safe >= CHECKPOINT_BYTES:
+            self._checkpoint()
+
+    def _catch_up(self) -> None:
+        while self._behind:
+            self._behind.popleft().result()
+
+    def _checkpoint(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._safe = self._written
+        text = json.dumps({**self._origin, "safe": self._safe})
+        self._draft.write_text(text, encoding="utf-8")
+        self._draft.replace(self._note)
 
     def _open(self) -> BinaryIO:
         descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
@@ -91,7 +119,7 @@ class Landing:
         while block := file.read(HASHED_AT_ONCE):
             self._hash.update(block)
             self.done += len(block)
-        self._safe = self.done
+        self._safe = self._written = self.done
 
     def _kept(self, file: BinaryIO) -> int:
         try:

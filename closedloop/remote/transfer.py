@@ -9,7 +9,7 @@ from closedloop.remote.base import NotAsListed, Progress
 from closedloop.remote.conversation import Conversation
 from closedloop.remote.packets import Attributes, Kind, Status
 
-IN_FLIGHT = 64
+IN_FLIGHT_BYTES = 8 * 1024 * 1024
 
 Sink = Callable[[memoryview], None]
 """Takes the bytes of a file, in order."""
@@ -23,6 +23,7 @@ class Reading:
         self._handle = handle
         self._path = path
         self._block = block
+        self._most = IN_FLIGHT_BYTES // block
         self._asked: dict[int, tuple[int, int]] = {}
         self._early: dict[int, memoryview] = {}
 
@@ -41,7 +42,7 @@ class Reading:
         """
         blocks = self._blocks(start, end)
         while start < end:
-            free = max(0, IN_FLIGHT - len(self._asked) - len(self._early))
+            free = max(0, self._most - len(self._asked) - len(self._early))
             for offset, length in islice(blocks, free):
                 self._ask(offset, length)
             self._take()
@@ -90,12 +91,13 @@ class Writing:
         self._handle = handle
         self._doing = f"store {path}"
         self._block = block
+        self._most = IN_FLIGHT_BYTES // block
 
     def write(self, source: BinaryIO, whole: int, progress: Progress) -> int:
         """Store all of `source` and return its length, once the server has said yes to every block."""
         done = 0
         while block := source.read(self._block):
-            if self._peer.unanswered >= IN_FLIGHT:
+            if self._peer.unanswered >= self._most:
                 self._take()
             self._peer.ask(Kind.WRITE, self._handle, packets.long(done), packets.text(block))
             self._peer.flush()

@@ -38,6 +38,7 @@ class OddServer:
     asked: list[int] = field(default_factory=list)
     written: bytearray = field(default_factory=bytearray)
     _answers: list[bytes] = field(default_factory=list)
+    _sent: bytearray = field(default_factory=bytearray)
 
     def send(self, data: bytes) -> None:
         while data:
@@ -46,12 +47,13 @@ class OddServer:
             data = data[4 + length :]
 
     def recv(self, size: int) -> bytes:
-        if not self._answers:
-            return b""
-        answer = self._answers.pop(self.rng.randrange(len(self._answers)) if self.rng else 0)
-        if len(answer) > size:
-            self._answers.insert(0, answer[size:])
-        return answer[:size]
+        while len(self._sent) < size and self._answers:
+            self._sent += self._answers.pop(
+                self.rng.randrange(len(self._answers)) if self.rng else 0
+            )
+        data = bytes(self._sent[:size])
+        del self._sent[:size]
+        return data
 
     def _hear(self, kind: int, body: bytes) -> None:
         self.asked.append(kind)
@@ -104,13 +106,14 @@ class OddServer:
 class Babbler:
     """Answers with bytes made up by the test."""
 
-    words: list[bytes]
+    words: bytes
 
     def send(self, data: bytes) -> None:
         pass
 
     def recv(self, size: int) -> bytes:
-        return self.words.pop(0)[:size] if self.words else b""
+        data, self.words = self.words[:size], self.words[size:]
+        return data
 
 
 GREETING = packet(2, struct.pack(">I", 3))
@@ -200,7 +203,7 @@ def test_a_missing_name_is_told_from_a_refusal() -> None:
 )
 def test_what_is_no_sftp_server_is_said_to_be_none(words: list[bytes], reason: str) -> None:
     with pytest.raises(RemoteError, match=reason):
-        Session(Babbler(words), "server")
+        Session(Babbler(b"".join(words)), "server")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +217,7 @@ def test_what_is_no_sftp_server_is_said_to_be_none(words: list[bytes], reason: s
     ],
 )
 def test_an_answer_that_makes_no_sense_ends_the_session(answer: bytes, reason: str) -> None:
-    session = Session(Babbler([GREETING, answer]), "server")
+    session = Session(Babbler(GREETING + answer), "server")
     with pytest.raises(RemoteError, match=reason):
         session.attributes("/a")
     assert not session.is_settled
@@ -222,7 +225,7 @@ def test_an_answer_that_makes_no_sense_ends_the_session(answer: bytes, reason: s
 
 def test_a_block_longer_than_asked_ends_the_session() -> None:
     opened, block = packet(102, struct.pack(">I", 1) + text(b"h")), struct.pack(">I", 2)
-    session = Session(Babbler([GREETING, opened, packet(103, block + text(b"1234"))]), "server")
+    session = Session(Babbler(GREETING + opened + packet(103, block + text(b"1234"))), "server")
     with pytest.raises(RemoteError, match="asked for 3 bytes"), session.reading("/a") as reading:
         reading.read(0, 3, lambda _: None)
 
@@ -236,5 +239,5 @@ def test_names_that_lead_out_of_the_folder_are_not_listed() -> None:
         packet(101, struct.pack(">II", 3, EOF)),
         packet(101, struct.pack(">II", 4, OK)),
     ]
-    session = Session(Babbler([GREETING, *answers]), "server")
+    session = Session(Babbler(GREETING + b"".join(answers)), "server")
     assert [name for name, _ in session.names("/")] == ["a.csv", "\\xff.csv"]
