@@ -1,20 +1,19 @@
 """Check + quarantine + load of a sending log, beside DuckDB's own typed `read_csv` of the same file without checks.
 
-python -m benchmarks.load [--rows 10000000] [--runs 3]
-
-Contenders take turns in processes of their own. The file has 0.1 % bad rows and eight broken lines. Results are printed and
-written to benchmarks/RESULTS.md; trust the ratios, not the seconds.
+The files have 0.1 % bad rows and eight broken lines. `python -m benchmarks.load --rows 1000000` is a quick try.
 """
 
 import argparse
-import os
-import statistics
-import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
+
+from benchmarks import measure as harness
+from benchmarks.measure import Contender, Figure, Row
 
 HERE = Path(__file__).parent
+ROWS = 10_000_000
 HEAD = "id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category"
 BROKEN = (
     b"1;2;3\n",
@@ -28,12 +27,15 @@ BROKEN = (
 )
 
 
-def generate(path: Path, rows: int) -> None:
+def generate(path: Path, rows: int, *, quoted: bool = False) -> None:
     """Write a sending log; deterministic."""
     import polars as pl
 
+    style: Literal["always", "necessary"] = "always" if quoted else "necessary"
+
     chunk = 500_000
-    with path.open("wb") as stream:
+    part = path.with_suffix(".part")
+    with part.open("wb") as stream:
         stream.write(f"{HEAD}\n".encode())
         for start in range(0, rows, chunk):
             n = pl.int_range(start, min(start + chunk, rows), eager=True).alias("n")
@@ -70,11 +72,12 @@ def generate(path: Path, rows: int) -> None:
                 .otherwise(pl.col("id").cast(pl.String))
                 .alias("id")
             )
-            text = frame.write_csv(separator=";", include_header=False).encode()
+            text = frame.write_csv(separator=";", include_header=False, quote_style=style).encode()
             if start == 0:
                 middle = text.index(b"\n", len(text) // 2) + 1
                 text = text[:middle] + b"".join(BROKEN) + text[middle:]
             stream.write(text)
+    part.replace(path)
 
 
 def ours(path: Path, folder: Path) -> None:
@@ -149,86 +152,83 @@ def bare(path: Path, folder: Path) -> None:
     print(f"  loaded {rows:,}")
 
 
-def measured(contender: str, path: Path) -> tuple[float, float, float]:
-    """Run a contender in a process of its own; return wall seconds, CPU seconds, peak MiB."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        began = time.perf_counter()
-        pid = os.spawnv(
-            os.P_NOWAIT,
-            sys.executable,
-            [
-                sys.executable,
-                "-m",
-                "benchmarks.load",
-                "--only",
-                contender,
-                "--file",
-                str(path),
-                "--folder",
-                folder,
-            ],
-        )
-        _, status, usage = os.wait4(pid, 0)
-        wall = time.perf_counter() - began
-    if status:
-        raise SystemExit(f"{contender} failed")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+def measure(runs: int, rows: int = ROWS, most: int = 10 * ROWS) -> list[Row]:
+    """Measure plain and quoted files beside DuckDB alone, and the memory of one ten times as long, once."""
+    plain, quoted = (_beside_bare(rows, runs, quoted=each) for each in (False, True))
+    long = _ours_once(most)
+    limit = Figure(0, 0, 1024)
+    beside = "DuckDB typed `read_csv`, no checks"
+    millions, longer = (f"{each / 1e6:g}M rows" for each in (rows, most))
+    return [
+        Row(f"load {millions}", plain["ours"], beside, plain["bare"], 1.5, 1.0),
+        Row(f"load {millions}, all quoted", quoted["ours"], beside, quoted["bare"], 2.0, 1.3),
+        Row(f"memory of {millions}", plain["ours"], "a limit", limit, 1.0, 0.5, "peak"),
+        Row(f"memory of {longer}", long, millions, plain["ours"], 1.1, 1.0, "peak"),
+    ]
+
+
+def growth(
+    sizes: Sequence[int] = (1_000_000, 10_000_000, 100_000_000),
+) -> list[tuple[int, float, float]]:
+    """Return (rows, wall seconds, peak MiB) of one load of each size."""
+    figures = [_ours_once(rows) for rows in sizes]
+    return [(rows, each.wall, each.peak) for rows, each in zip(sizes, figures, strict=True)]
+
+
+def _beside_bare(rows: int, runs: int, *, quoted: bool) -> dict[str, Figure]:
+    path = _file(rows, quoted=quoted)
+    with tempfile.TemporaryDirectory(dir=harness.DATA) as folder:
+        contenders = [_contender(who, path, Path(folder)) for who in ("ours", "bare")]
+        return harness.interleaved(contenders, runs)
+
+
+def _ours_once(rows: int) -> Figure:
+    """Measure one load; a file that is only for this is gone afterwards."""
+    path = _file(rows, quoted=False)
+    with tempfile.TemporaryDirectory(dir=harness.DATA) as folder:
+        found = harness.once(_contender("ours", path, Path(folder)))
+    if rows > ROWS:
+        path.unlink()
+    return found
+
+
+def _contender(who: str, path: Path, folder: Path) -> Contender:
+    def empty() -> None:
+        for each in sorted(folder.rglob("*"), reverse=True):
+            each.unlink() if each.is_file() else each.rmdir()
+
+    command = harness.python("benchmarks.load", "--only", who, str(path), str(folder))
+    return Contender(who, command, before=empty)
+
+
+def _file(rows: int, *, quoted: bool) -> Path:
+    harness.DATA.mkdir(exist_ok=True)
+    path = harness.DATA / f"20240301_mailingrecipients_{rows}{'_quoted' * quoted}.csv"
+    if not path.exists():
+        # In a process of its own: whoever measures must stay small.
+        names = ["--generate", str(rows), *(["--quoted"] if quoted else [])]
+        harness.once(Contender("generate", harness.python("benchmarks.load", *names, str(path))))
+    return path
 
 
 def main() -> None:
-    """Measure, print, write down."""
-    arguments = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    arguments.add_argument("--rows", type=int, default=10_000_000)
+    """Be one of the contenders, or try a part."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rows", type=int, default=ROWS)
+    arguments.add_argument("--most", type=int, default=10 * ROWS)
     arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--quoted", action="store_true")
+    arguments.add_argument("--generate", type=int)
     arguments.add_argument("--only", choices=["ours", "bare"])
-    arguments.add_argument("--file", type=Path)
-    arguments.add_argument("--folder", type=Path)
+    arguments.add_argument("paths", nargs="*", type=Path)
     given = arguments.parse_args()
-    if given.only:
-        {"ours": ours, "bare": bare}[given.only](given.file, given.folder)
-        return
-    (HERE / "data").mkdir(exist_ok=True)
-    path = HERE / "data" / f"20240301_mailingrecipients_{given.rows}.csv"
-    if not path.exists():
-        generate(path, given.rows)
-    runs: dict[str, list[tuple[float, float, float]]] = {"ours": [], "bare": []}
-    for _ in range(given.runs):
-        for name, figures in runs.items():
-            figures.append(measured(name, path))
-    write_down(runs, given.rows, path.stat().st_size)
-
-
-def write_down(runs: dict[str, list[tuple[float, float, float]]], rows: int, size: int) -> None:
-    """Print the medians and the ratio, and keep them in RESULTS.md."""
-    medians = {
-        name: [statistics.median(figures) for figures in zip(*each, strict=True)]
-        for name, each in runs.items()
-    }
-    lines = [
-        "# Results",
-        "",
-        f"`python -m benchmarks.load`: {rows:,} rows, {size / 1e6:,.0f} MB, medians of {len(runs['ours'])} interleaved runs.",
-        "",
-        "| | wall s | CPU s | peak MiB | rows/s |",
-        "|---|---|---|---|---|",
-    ]
-    titles = {
-        "ours": "closedloop: check + quarantine + load",
-        "bare": "DuckDB typed `read_csv`, no checks",
-    }
-    for name, (wall, cpu, peak) in medians.items():
-        lines.append(
-            f"| {titles[name]} | {wall:.1f} | {cpu:.1f} | {peak:,.0f} | {rows / wall:,.0f} |"
-        )
-    ratio = [ours / bare for ours, bare in zip(medians["ours"], medians["bare"], strict=True)]
-    lines.append(
-        f"| ratio | {ratio[0]:.2f} | {ratio[1]:.2f} | {ratio[2]:.2f} | {1 / ratio[0]:.2f} |"
-    )
-    text = "\n".join(lines) + "\n"
-    (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
-    print(text)
+    if given.generate:
+        generate(given.paths[0], given.generate, quoted=given.quoted)
+    elif given.only:
+        {"ours": ours, "bare": bare}[given.only](*given.paths)
+    else:
+        for row in measure(given.runs, given.rows, given.most):
+            print(f"{row.what}: {row.ratio:.2f} of {row.beside}")
 
 
 if __name__ == "__main__":

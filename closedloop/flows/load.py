@@ -1,13 +1,16 @@
 """One landed file: checked as a stream, and loaded in one transaction with its ledger row."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from closedloop.ahead import ahead
 from closedloop.core.corrected import with_corrections
-from closedloop.core.parse import Block, read
+from closedloop.core.header import Layout
+from closedloop.core.parse import read
 from closedloop.core.report import number
 from closedloop.core.shape import may_be_shifted, sentence, shifted
 from closedloop.core.validate import Checked, check
@@ -21,6 +24,8 @@ from closedloop.quarantine import corrections_of
 from closedloop.state import QuarantineFile, speaking
 from closedloop.warehouse.base import Loading
 
+AHEAD = 3
+"""So many blocks are read and checked while earlier ones are loaded."""
 USUAL_FILES = 5
 LOOKED_AT = 1000
 """So many rows at the beginning of a file, and of so many earlier ones, show whether its columns changed places."""
@@ -35,6 +40,17 @@ class Landed:
     schema: Schema
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """What is left of a block once it is checked; so many bytes of the file are `read` by then."""
+
+    layout: Layout
+    blank: int
+    header: int
+    checked: Checked
+    read: int
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of a file's records so far."""
@@ -44,14 +60,14 @@ class Tally:
     warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
     overlap: int = 0
 
-    def add(self, block: Block, checked: Checked) -> None:
-        """Count one block."""
+    def add(self, stretch: _Stretch, checked: Checked) -> None:
+        """Count one stretch, of which this was loaded and rejected."""
         so_far = self.counts
         self.counts = Counts(
             loaded=so_far.loaded + checked.accepted.height,
             quarantined=so_far.quarantined + checked.rejected_rows,
-            blank=so_far.blank + block.blank,
-            header=so_far.header + block.header,
+            blank=so_far.blank + stretch.blank,
+            header=so_far.header + stretch.header,
         )
         self.rejects.update((row.column, row.rule) for row in checked.rejected)
         self.warnings.update(checked.warnings)
@@ -96,17 +112,20 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
     identity, tally = landed.identity, Tally()
     kept = ports.state.quarantine(identity)
     blanking = Blanking(landed.schema, ports.forgotten)
+    progress = ports.watch(f"load {identity.name}")
     with (
+        closing(ahead(_checked(landed, ports), AHEAD)) as found,
         QuarantineFile(kept) as quarantine,
         ports.warehouse.loading(identity, landed.schema) as loading,
     ):
-        for turn, (block, found) in enumerate(_checked(landed, ports)):
+        for turn, stretch in enumerate(found):
             if not turn:
-                _refuse_shifted(landed, block, found, loading)
-            checked = blanking.of(found)
-            tally.add(block, checked)
+                _refuse_shifted(landed, stretch, loading)
+            checked = blanking.of(stretch.checked)
+            tally.add(stretch, checked)
             loading.append(checked.accepted)
             quarantine.write((row.line, row.column, row.rule, row.raw) for row in checked.rejected)
+            progress(stretch.read, identity.size)
         tally.overlap = loading.overlap()
         place = quarantine.keep()
         if refusal := tally.refusal(job):
@@ -120,22 +139,21 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
     return tally, place
 
 
-def _refuse_shifted(landed: Landed, block: Block, checked: Checked, loading: Loading) -> None:
+def _refuse_shifted(landed: Landed, stretch: _Stretch, loading: Loading) -> None:
     """Raise `FileRefused` if the beginning of a file looks as if its columns had changed places."""
-    schema = landed.schema
-    if schema.shifted == "ignore" or not may_be_shifted(block.layout, by_header=block.header > 0):
+    schema, layout = landed.schema, stretch.layout
+    if schema.shifted == "ignore" or not may_be_shifted(layout, by_header=stretch.header > 0):
         return
-    first = checked.accepted.head(LOOKED_AT)
+    first = stretch.checked.accepted.head(LOOKED_AT)
     if columns := shifted(first, loading.usual(USUAL_FILES, LOOKED_AT), schema):
-        raise FileRefused(f"{landed.identity.name}: {sentence(columns, block.layout, schema)}")
+        raise FileRefused(f"{landed.identity.name}: {sentence(columns, layout, schema)}")
 
 
-def _checked(landed: Landed, ports: Ports) -> Iterator[tuple[Block, Checked]]:
-    progress = ports.watch(f"load {landed.identity.name}")
+def _checked(landed: Landed, ports: Ports) -> Generator[_Stretch]:
     schema, zone = landed.schema, ports.client.zone
     corrections = corrections_of(ports.state, landed.identity)
     with speaking(landed.path), landed.path.open("rb") as stream:
         for block in read(stream, schema):
             checked = check(block, schema, zone)
-            yield block, with_corrections(block, checked, corrections, schema, zone)
-            progress(stream.tell(), landed.identity.size)
+            corrected = with_corrections(block, checked, corrections, schema, zone)
+            yield _Stretch(block.layout, block.blank, block.header, corrected, stream.tell())

@@ -17,7 +17,8 @@ from closedloop.warehouse.tables import column_list, delivered, quoted, raw_name
 if TYPE_CHECKING:
     import duckdb
 
-FLUSH_ROWS = 250_000
+GROUP_ROWS = 122_880  # DuckDB's own: what is inserted in whole groups is written once, the rest of a group twice
+FLUSH_ROWS = 2 * GROUP_ROWS
 FLUSH_BYTES = 64 * 1024 * 1024
 
 
@@ -87,11 +88,11 @@ class DuckDBLoading:
     def append(self, rows: pl.DataFrame) -> None:
         """Add accepted rows."""
         self._waiting.append(rows)
-        if (
-            sum(frame.height for frame in self._waiting) >= FLUSH_ROWS
-            or sum(frame.estimated_size() for frame in self._waiting) >= FLUSH_BYTES
-        ):
-            self._flush()
+        waiting = sum(frame.height for frame in self._waiting)
+        if waiting >= FLUSH_ROWS:
+            self._flush(waiting - waiting % GROUP_ROWS)
+        elif sum(frame.estimated_size() for frame in self._waiting) >= FLUSH_BYTES:
+            self._flush(waiting)
 
     def usual(self, files: int, rows: int) -> list[pl.DataFrame]:
         """Return the first rows of the latest other files of this client and schema."""
@@ -174,12 +175,14 @@ class DuckDBLoading:
                     f"DELETE FROM {quoted(table)} WHERE load_id = ?", [load_id]
                 )
 
-    def _flush(self) -> None:
+    def _flush(self, first: int | None = None) -> None:
+        """Insert the first rows that wait, or all."""
         if not self._waiting:
             return
         columns = column_list(self._schema)
-        rows = pl.concat(self._waiting)
-        self._waiting.clear()
+        waiting = pl.concat(self._waiting)
+        rows = waiting.head(first) if first is not None else waiting
+        self._waiting = [waiting[rows.height :]] if rows.height < waiting.height else []
         with self._speaking():
             arriving = self._offer(rows)
             self._connection.execute(
