@@ -1,5 +1,6 @@
 """A new project: the starter's jobs and schemas, a commented closedloop.toml, and what editors need."""
 
+import os
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -32,11 +33,16 @@ def starter() -> Path:
     return packaged if packaged.is_dir() else package.parent
 
 
-def refuse_a_second(root: Path) -> None:
-    """Raise `ProjectError` if there is a project already."""
+def refuse_if_unmakeable(root: Path) -> None:
+    """Raise `ProjectError` if there is a project already, or no folder can be made there."""
     if (root / "closedloop.toml").exists():
         raise ProjectError(
             f"{root / 'closedloop.toml'}: there is a project already; nothing was written"
+        )
+    there = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise ProjectError(
+            f"{root}: the project can't be written: {there} is no folder to write in"
         )
 
 
@@ -46,9 +52,9 @@ def write_project(
     """Write a new project and return the files written, relative to it; files that are there already are kept.
 
     `section` is the text of `[clients.NAME]`, `answers` say the rest. A `rehearsal` selects from a file of sample customers.
-    Raises `ProjectError`, with nothing written, if there is a closedloop.toml.
+    Raises `ProjectError`, with nothing written, where none can be made.
     """
-    refuse_a_second(root)
+    refuse_if_unmakeable(root)
     sources = sorted([*starter().glob("jobs/*.toml"), *starter().glob("schemas/*.toml")])
     texts = {
         f"{path.parent.name}/{path.name}": path.read_text(encoding="utf-8") for path in sources

@@ -311,6 +311,13 @@ def test_init_never_overwrites_a_project(shop: Path, closedloop: Run) -> None:
     assert (shop / "closedloop.toml").read_text() == before
 
 
+def test_init_below_a_file_says_where_it_stopped(tmp_path: Path, closedloop: Run) -> None:
+    (tmp_path / "file").write_text("")
+    ended = closedloop("init", tmp_path / "file" / "shop")
+    assert ended.code == 2
+    assert f"can't be written: {tmp_path / 'file'} is no folder to write in" in ended.err
+
+
 def test_init_without_its_emulator_says_how_to_start_one(tmp_path: Path, closedloop: Run) -> None:
     ended = closedloop("init", tmp_path / "shop", "--emulator", tmp_path / "platform")
     assert ended.code == 2

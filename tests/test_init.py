@@ -269,6 +269,15 @@ def test_a_wrong_answer_is_asked_again(
     terminal.await_words(question)
 
 
+def test_nobody_is_asked_for_a_project_that_cant_be_made(init: Init, shop: Path) -> None:
+    shop.mkdir()
+    (shop / "closedloop.toml").write_text("# mine\n")
+    terminal = init()
+    assert terminal.end() == 2
+    assert "there is a project already; nothing was written" in terminal.seen
+    assert "Client" not in terminal.seen
+
+
 def test_off_a_terminal_nothing_is_asked_and_samples_are_written(shop: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-m", "closedloop", "init", str(shop), "--language", "de"],

@@ -50,9 +50,9 @@ def init(folder: Path, emulator: Path | None, **given: Any) -> None:
     closedloop init shop --emulator platform        to rehearse on this machine
     """
     from closedloop.newsettings import client_section
-    from closedloop.scaffold import emulated, refuse_a_second, write_project
+    from closedloop.scaffold import emulated, refuse_if_unmakeable, write_project
 
-    refuse_a_second(folder)
+    refuse_if_unmakeable(folder)
     answers = _answers(given, asked=emulator is None and _on_a_terminal())
     client, section = answers.client, client_section(answers)
     if emulator:
