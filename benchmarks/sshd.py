@@ -22,7 +22,7 @@ UsePAM no
 PermitRootLogin yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
-LogLevel ERROR
+LogLevel FATAL
 Subsystem sftp internal-sftp
 """
 
