@@ -37,6 +37,8 @@ class Stopping:
     def breaking(self, end: Callable[[], object]) -> Iterator[None]:
         """Let a wait in this block be ended by `end`; whatever error comes of that leaves the block as `Stopped`."""
         self.check()
+        # Polars, when a run imports it, lets waits go on after SIGINT: Ctrl-C would be heard when the wait is over.
+        signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003 takes no keywords
         before, self._end = self._end, end
         try:
             yield
