@@ -159,15 +159,26 @@ def send_again(
     wave = _wave(error, ports)
     if wave is None or error.wave is None:
         raise ProjectError(f"{error.name}: the ledger does not know the wave; nothing was sent")
-    _refuse_what_was_mailed(wave, error, ports)
     if wave.file == error.wave.file:
+        _refuse_what_was_mailed(wave, error, ports)
         wave = publish_again(wave, layouts, ports, now)
     else:
-        wave = settle(wave, layouts.subscribers, ports, now) or wave
-        if wave.state is WaveState.PUBLISHED:
-            keep_copies(wave, ports)
+        wave = _go_on(wave, error, layouts.subscribers, ports, now)
     if wave.state is not WaveState.UNKNOWN:
         _put_away(error, "resend", ports, now)
+    return wave
+
+
+def _go_on(wave: Wave, error: ErrorFile, subscribers: Schema, ports: Ports, now: datetime) -> Wave:
+    """Bring a second publishing to its end that died on its way; the platform may have taken it meanwhile."""
+    if wave.confirmed_by != "import log":
+        _refuse_what_was_mailed(wave, error, ports)
+        wave = settle(wave, subscribers, ports, now) or wave
+    if wave.state is WaveState.UNKNOWN:
+        confirm_by_log(error.client, ports, now)
+        wave = _wave(error, ports) or wave
+    if wave.state in (WaveState.PUBLISHED, WaveState.CONFIRMED):
+        keep_copies(wave, ports)
     return wave
 
 

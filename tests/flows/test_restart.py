@@ -557,6 +557,30 @@ def test_what_transient_faults_and_settings_leave_is_no_error_file(desk: Desk) -
         assert ledger.last_run("send_newsletter")
 
 
+def test_a_resend_that_died_and_was_imported_meanwhile_is_taken_for_done(
+    new_desk: Callable[[str], Desk], kill: Callable[..., bool]
+) -> None:
+    died, looks, imported = True, 0, 0
+    while died:
+        looks += 2
+        desk = new_desk(f"imported at {looks}")
+        desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nlogs = "/logs"\nupload ')
+        desk.send()
+        halt(desk)
+        desk.pull("2026-11-24T06:20")
+        desk.remote.remove(f"/errors/{UPLOAD}.error")
+        desk.remote.put("/logs/20261124_import.log", b"")
+        died = kill(partial(desk.restart, "resend"), looks, before=False)
+        if died and desk.uploads() == [AGAIN]:
+            imported += 1
+            desk.remote.remove(f"/incoming/{AGAIN}")
+            desk.remote.put("/logs/20261124_import.log", AGAIN.encode(), utc("2026-11-24T06:35"))
+        if desk.open_errors():
+            desk.restart("resend", "2026-11-24T07:00")
+        assert (desk.open_errors(), desk.left("outbox")) == ([], [])
+    assert imported
+
+
 @pytest.mark.parametrize("choice", ["assume-sent", "resend"])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_restart_that_is_killed_anywhere_can_be_asked_for_again(

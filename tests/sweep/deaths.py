@@ -48,6 +48,7 @@ def carry_out(sweep: Sweep, world: World, wish: Wish) -> None:
     world.begin("founded")
     world.server.misbehave = None
     world.written.clear()
+    world.refused.clear()
     sweep.flow.prepare(world)
     world.keep(sweep.start)
     unharmed = _unharmed(world, sweep)

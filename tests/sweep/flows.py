@@ -1,15 +1,17 @@
 """The flows that die: what was done before, which command it is, and what cron and people do afterwards."""
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from closedloop.emulator.misbehaviour import Fault, Misbehaviour
-from tests.sweep.world import World
+from tests.sweep.world import SOURCE, World
 
 MORNING = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 """A Tuesday, an hour into the slot of the send job."""
+EARLIER = MORNING - timedelta(minutes=10)
 CUSTOMERS = [f"kunde{number}@example.com" for number in range(12)]
 TESTERS = ["tester@example.com"]
 SEND, PULL = "send_newsletter", "pull_responses"
@@ -166,6 +168,84 @@ def _refused(world: World) -> None:
     job.write_text(text, "utf-8")
 
 
+def _failed(world: World) -> None:
+    """Let a send find no folder to upload to, which comes back."""
+    _ready(world)
+    uploads = world.platform.places.root / "sftp/de/incoming"
+    away = uploads.rename(uploads.with_name("away"))
+    _suspended(world, "run", SEND)
+    away.rename(uploads)
+
+
+def _shut_out(world: World) -> None:
+    """Let a send not be let in, under another's name."""
+    _ready(world)
+    settings = world.shop / "closedloop.toml"
+    text = settings.read_text("utf-8")
+    settings.write_text(
+        re.sub(r'^(user\s*=) ".*"', r'\1 "nobody"', text, flags=re.MULTILINE), "utf-8"
+    )
+    _suspended(world, "run", SEND)
+    settings.write_text(text, "utf-8")
+
+
+def _ledger_lost(world: World) -> None:
+    """Lose the ledger after a send, of which its kept copy tells."""
+    _ready(world)
+    _done(world, "run", SEND, at=EARLIER)
+    for path in world.state.glob("ledger.sqlite*"):
+        path.unlink()
+    _suspended(world, "run", SEND, at=EARLIER + timedelta(minutes=5))
+
+
+def _ledger_lost_and_mailed(world: World) -> None:
+    _ledger_lost(world)
+    world.platform.tick(EARLIER + timedelta(minutes=6))
+
+
+def _ledger_lost_and_file_too(world: World) -> None:
+    _ledger_lost(world)
+    for path in (world.platform.places.root / "sftp/de/incoming").iterdir():
+        path.unlink()
+
+
+def _import_failed(world: World) -> None:
+    """Have the platform refuse a wave for its name, and its support clear that."""
+    _ready(world)
+    uploads = world.platform.places.root / "sftp/de/incoming"
+    for second in range(60):
+        path = uploads / f"202611240650{second:02}_subscribers.csv"
+        path.write_text(f'"x@example.com";{SOURCE};{second};;;\n')
+    world.platform.tick(MORNING - timedelta(hours=2))
+    for path in uploads.iterdir():
+        path.unlink()
+    _halted(world)
+
+
+def _trigger_failed(world: World) -> None:
+    """Have a wave imported whose mailing could not be triggered; it is once support has cleared that."""
+    _ready(world)
+    world.sources[SOURCE] = "activated"
+    _halted(world)
+    world.sources[SOURCE] = "new"
+
+
+def _halted(world: World) -> None:
+    _done(world, "run", SEND, at=EARLIER)
+    world.platform.tick(EARLIER + timedelta(minutes=2))
+    world.do("run", PULL, at=EARLIER + timedelta(minutes=3))
+    (error,) = world.errors()
+    assert error.wave, error
+    world.refused.add(error.wave.file)
+    world.platform.clear("de")
+
+
+def _suspended(world: World, *words: str, at: datetime | None = None) -> None:
+    ended = world.do(*words, at=at or EARLIER)
+    assert ended.code, ended.said
+    assert world.errors(), ended.said
+
+
 def _large(world: World) -> None:
     """Have a file delivered that DuckDB writes in several row groups, before it commits."""
     _first_delivery(world)
@@ -223,6 +303,16 @@ FLOWS = (
          {"ledger.put_wave", "files.rename"}, BELOW, by_hand=True),
     Flow("restart --resend", ("restart", SEND, "--resend"), MORNING, _unknown_and_lost,
          SENDING - {"files.fsync"}, BELOW, by_hand=True),
+    Flow("restart, failed", ("restart", SEND), MORNING, _failed, SENDING, ON_THE_WIRE, by_hand=True),
+    Flow("restart, shut out", ("restart", SEND), MORNING, _shut_out, SENDING, ON_THE_WIRE, by_hand=True),
+    Flow("restart, wave lost, sent", ("restart", SEND, "--assume-sent"), MORNING, _ledger_lost_and_mailed,
+         {"ledger.put_wave", "files.rename"}, BELOW, by_hand=True),
+    Flow("restart, wave lost, resend", ("restart", SEND, "--resend"), MORNING, _ledger_lost_and_file_too,
+         SENDING - {"files.fsync"}, BELOW, by_hand=True),
+    Flow("restart, import failed", ("restart", SEND, "--resend"), MORNING, _import_failed,
+         SENDING - {"files.fsync"}, BELOW, by_hand=True),
+    Flow("restart, trigger failed", ("restart", SEND, "--assume-sent"), MORNING, _trigger_failed,
+         {"files.rename"}, BELOW, by_hand=True),
     Flow("restart, files", ("restart", PULL), LATER, _refused, LOADING - {"remote.fetch"}, INTO_THE_WAREHOUSE, (PULL,), by_hand=True),
     Flow("quarantine replay", ("quarantine", "replay", CLICKS, "--from", "corrected.csv"), LATER, _corrected,
          {"warehouse.close", "ledger.put_load", "files.rename"}, INTO_THE_WAREHOUSE - {"wire.send"}, (PULL,), by_hand=True),

@@ -17,7 +17,8 @@ ROUNDS = 6
 BETWEEN = timedelta(minutes=10)
 UNFINISHED = (".part", ".part.json", ".new", ".tmp", ".spool", "-journal", "-wal")
 """Endings of what is not whole. The warehouse's own `.wal` is a part of it until somebody opens it again."""
-EXPECTED = {0, 1, 69, 75}
+SUSPENDED = 75
+EXPECTED = {0, 1, 69, SUSPENDED}
 """Exit codes that cron may see; 70 is a bug, and a negative one a signal that nobody sent."""
 
 
@@ -64,7 +65,8 @@ def live_on(world: World, flow: Flow, *, prompt: bool) -> Aftermath:
         world.grow_old(BETWEEN)
         ended = [world.do("run", job, at=now) for job in flow.cron]
         wrong += _unexpected(ended, EXPECTED)
-        if flow.by_hand and not turn:
+        helped = flow.by_hand and (not turn or any(each.code == SUSPENDED for each in ended))
+        if helped:
             # "Nothing to do" is an answer too: the command had done its work before it died.
             by_hand = world.do(*flow.words, at=now + BETWEEN / 4)
             wrong += _unexpected([by_hand], {*EXPECTED, 2})
@@ -78,7 +80,7 @@ def live_on(world: World, flow: Flow, *, prompt: bool) -> Aftermath:
             asked = True
             wrong += _unnamed(world, unknown)
             wrong += _unexpected(_answer(world, now + BETWEEN * 3 / 4), {0})
-        elif codes == again:
+        elif codes == again and not helped:
             break
     return _judged(world, flow, codes, wrong, asked=asked)
 
@@ -122,8 +124,9 @@ def _answer(world: World, now: datetime) -> list[Ended]:
     """Say what a person would find out from the platform."""
     reached = {wave for waves in world.mailed().values() for wave in waves}
     return [
-        world.do("restart", wave.job, "--assume-sent" if wave.wave_id in reached else "--resend", at=now)
-        for wave in world.waves() if wave.state is WaveState.UNKNOWN
+        world.do("restart", name, "--assume-sent" if wave in reached else "--resend", at=now)
+        for wave in _unknown(world)
+        for name in [error.name for error in world.errors() if error.wave and error.wave.wave_id == wave][:1]
     ]  # fmt: skip
 
 
@@ -182,7 +185,7 @@ def _imported(world: World) -> list[str]:
     return [
         f"{each['upload']}: {each['outcome']}: {each['detail']}"
         for each in imports
-        if each["outcome"] != "sent"
+        if each["outcome"] != "sent" and each["upload"] not in world.refused
     ]
 
 
@@ -190,7 +193,10 @@ def _remembered(world: World) -> list[str]:
     ended = (WaveState.PUBLISHED, WaveState.CONFIRMED)
     wrong = [f"wave {wave.wave_id} is {wave.state} in the ledger" for wave in world.waves() if wave.state not in ended]  # fmt: skip
     known = {wave.wave_id for wave in world.waves()}
-    mailed = {wave for waves in world.mailed().values() for wave in waves}
+    ours = {*CUSTOMERS, *TESTERS}
+    mailed = {
+        wave for address, waves in world.mailed().items() if address in ours for wave in waves
+    }
     if mailed - known:
         wrong.append(f"the platform mailed {mailed - known}, of which the ledger knows nothing")
     kept = {path.name for path in _files(world, "sent")}

@@ -32,6 +32,8 @@ ROOT = Path(__file__).parents[2]
 LIVELY = Reactions(hard=0.1, soft=0.1, opened=0.7, automated=0.3, clicked=0.5, foreign_per_day=0)
 EXPORT = Export(broken_lines=2, restated={date(2026, 11, 25): ("opens",)})
 
+SOURCE = 44018617811
+
 Weapon = Literal["edges", "calls"]
 """What is counted: calls at our own edges, or what the process and its libraries ask of the kernel."""
 
@@ -61,7 +63,8 @@ class Ended:
 class World:
     """A platform and a project in one folder, and the commands that are given there.
 
-    `written` are the rows of response files that were made by hand. `idle` names a method at an edge that does nothing, in every process: the program is then broken on purpose.
+    `written` are the rows of response files that were made by hand, `refused` the uploads that the platform refused before a flow
+    began; `sources` are the states of the source mailings, which support may change. `idle` names a method at an edge that does nothing, in every process: the program is then broken on purpose.
     """
 
     def __init__(self, folder: Path, idle: str = "") -> None:
@@ -72,10 +75,13 @@ class World:
         self._calls = _library(folder)
         self.shop = self._now / "shop"
         self._now.mkdir(parents=True)
-        self.platform = Platform(self._now / "platform", Config(reactions=LIVELY, export=EXPORT))
+        self.sources = {SOURCE: "new"}
+        config = Config(reactions=LIVELY, export=EXPORT, source_mailings=self.sources)
+        self.platform = Platform(self._now / "platform", config)
         self.server = Server(self.platform)
         self.post = PostOffice()
         self.written: dict[str, int] = {}
+        self.refused: set[str] = set()
         self._letters: dict[str, list[bytes]] = {}
 
     def __enter__(self) -> Self:
