@@ -11,7 +11,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from closedloop.core.proof import records
+from closedloop.core.proof import prove
 
 TEXT_AFTER_QUOTE = "text after a closing quote"
 BARE_RETURN = "bare carriage return"
@@ -34,10 +34,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Good records one after the other: where they end, and how many lines they take."""
+    """Good records one after the other: where they end, how many lines they take, whether no control characters are in them."""
 
     end: int
     lines: int
+    clean: bool = False
 
 
 class Grammar:
@@ -73,8 +74,8 @@ class Grammar:
         end = text.rfind(b"\n", start, stop) + 1
         if not self.fields or self.fields == 1 or end - start < _WORTH_A_PROOF:
             return None
-        lines = records(text[start:end], self.separator, self.fields)
-        return Run(end, lines) if lines else None
+        found = prove(text[start:end], self.separator, self.fields)
+        return Run(end, found.records, found.clean) if found else None
 
     def _read(self, text: bytes, start: int, stop: int) -> Run:
         found = self._plain(text, start, stop)

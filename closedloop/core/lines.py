@@ -7,6 +7,8 @@ import polars as pl
 from closedloop.core.grammar import Grammar
 from closedloop.core.proof import LINE_FEED, signs_of
 
+_PIECE = 1 << 20  # bytes looked at together: as many as processors keep at hand
+
 
 class Lines:
     """The bytes of a block, whose first line has the number `first`."""
@@ -31,9 +33,11 @@ class Lines:
 
     def _starts(self, before: pl.Series) -> list[int]:
         """Where the lines start that have so many lines before them."""
-        feeds = (signs_of(self._text) == LINE_FEED).arg_true().cast(pl.Int64)
-        starts = pl.concat([pl.Series([0], dtype=pl.Int64), feeds + 1])
-        return starts.gather(before).to_list()
+        starts = [pl.Series([0])]
+        for at in range(0, len(self._text), _PIECE):
+            feeds = (signs_of(self._text[at : at + _PIECE]) == LINE_FEED).arg_true()
+            starts.append(feeds.cast(pl.Int64) + (at + 1))
+        return pl.concat(starts).gather(before).to_list()
 
 
 def shown(record: bytes, longest: int) -> str:

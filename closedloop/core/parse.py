@@ -48,7 +48,8 @@ class Block:
     """A stretch of a file: `records = rows + broken + blank + header`.
 
     `frame` holds `line`, the physical line a row starts at, and one text column for each column of the schema,
-    by inside name and in order; an empty field is null, quoted or not.
+    by inside name and in order; an empty field is null, quoted or not. A `clean` block holds no control characters
+    in its rows, for sure.
     """
 
     frame: pl.DataFrame
@@ -57,6 +58,7 @@ class Block:
     header: int
     layout: Layout
     lines: Texts = field(repr=False, compare=False)
+    clean: bool = False
 
     def raw(self, lines: Sequence[int]) -> dict[int, str]:
         """Return the text of the records that start at these lines, as it stands in the file."""
@@ -86,7 +88,7 @@ def read(
 
 
 def texts(
-    records: Sequence[bytes], layout: Layout, separator: str
+    records: Sequence[bytes | memoryview], layout: Layout, separator: str
 ) -> tuple[pl.DataFrame, list[pl.Expr]]:
     """Let polars read good records, and only such, as text: their fields, and the schema's columns made of these."""
     names = [str(place) for place in range(layout.fields)]
@@ -195,7 +197,8 @@ class _Gathering:
         self._text = text
         self._grammar = grammar
         self._first = line
-        self._good: list[bytes] = []
+        self._good: list[bytes | memoryview] = []
+        self._clean = True
         self._good_lines = 0
         self._moved = [(0, 0)]
         self._broken: list[Broken] = []
@@ -210,7 +213,8 @@ class _Gathering:
         while self.end < limit and len(self._good) + len(self._broken) < _ROOM:
             run = self._grammar.run(self._text, self.end, self.end + cautious)
             if run.lines:
-                self._keep(self._text[self.end : run.end], run.end, run.lines)
+                self._clean &= run.clean
+                self._keep(memoryview(self._text)[self.end : run.end], run.end, run.lines)
                 cautious *= 2
             else:
                 self._take_one()
@@ -218,9 +222,11 @@ class _Gathering:
 
     def block(self, layout: Layout) -> Block:
         """Return what was gathered."""
-        lines = Lines(self._text[: self.end], self._first, self._grammar)
+        lines = Lines(self._text, self._first, self._grammar)
         frame = self._frame(layout)
-        return Block(frame, self._broken, self._blank, self._header, layout, lines)
+        return Block(
+            frame, self._broken, self._blank, self._header, layout, lines, clean=self._clean
+        )
 
     def _take_one(self) -> None:
         end = self._grammar.blank(self._text, self.end)
@@ -232,13 +238,14 @@ class _Gathering:
         # A line that goes on beyond the text is one line all the same.
         lines = self._text.count(b"\n", self.end, record.end) or 1
         if not record.broken:
+            self._clean = False
             self._keep(self._grammar.quoted(record.fields), record.end, lines)
             return
         raw = shown(self._text[self.end : record.end], self._grammar.max_record)
         self._broken.append(Broken(self.line, raw, record.broken))
         self._go_on(record.end, lines)
 
-    def _keep(self, records: bytes, end: int, lines: int) -> None:
+    def _keep(self, records: bytes | memoryview, end: int, lines: int) -> None:
         moved = self.line - self._good_lines
         if moved != self._moved[-1][1]:
             self._moved.append((self._good_lines, moved))

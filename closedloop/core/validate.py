@@ -58,8 +58,8 @@ def check(block: Block, schema: Schema, zone: ZoneInfo) -> Checked:
     """
     typed = _typed(block.frame, schema, zone)
     rules = [*_named(schema)]
-    doubts = [*map(doubt, schema.columns.values()), *(rule.broken for rule in rules)]
-    doubtful = typed.filter(pl.any_horizontal(doubts))
+    doubts = [doubt(column, clean=block.clean) for column in schema.columns.values()]
+    doubtful = typed.filter(pl.any_horizontal(*doubts, *(rule.broken for rule in rules)))
     every = [*(c for column in schema.columns.values() for c in checks(column)), *rules]
     verdict = doubtful.select(c.broken.alias(str(place)) for place, c in enumerate(every))
     fatal = [str(place) for place, c in enumerate(every) if c.severity == "reject"]

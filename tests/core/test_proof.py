@@ -3,7 +3,7 @@ import random
 import pytest
 
 from closedloop.core.grammar import Grammar
-from closedloop.core.proof import records
+from closedloop.core.proof import prove
 
 SIGNS = [b'"', b'"', b";", b";", b"\n", b"\n", b"\r\n", b"\r", b"a", b"\0", b'""', b"\xff", b"\xc3\xa4"]  # fmt: skip
 CELLS = [b"", b"a", b'"a"', b'""', b"\xc3\xa4", b'"b c"', b'""""', b'"a;b"', b'"a\nb"', b'a"', b"\xc3", b"\xa9"]  # fmt: skip
@@ -21,7 +21,9 @@ CELLS = [b"", b"a", b'"a"', b'""', b"\xc3\xa4", b'"b c"', b'""""', b'"a;b"', b'"
     ],
 )
 def test_plain_records_are_proven(text: bytes) -> None:
-    assert records(text * 3, b";", 3) == 6
+    proof = prove(text * 3, b";", 3)
+    assert proof
+    assert (proof.records, proof.clean) == (6, b"\0" not in text)
 
 
 def test_what_is_proven_the_grammar_reads_as_so_many_records() -> None:
@@ -31,10 +33,11 @@ def test_what_is_proven_the_grammar_reads_as_so_many_records() -> None:
         lines = [b";".join(dice.choices(CELLS, k=fields)) for _ in range(dice.randrange(1, 4))]
         odd = b"".join(dice.choices(SIGNS, k=dice.randrange(12)))
         text = dice.choice([b"\n".join(lines), odd, lines[0] + odd]) + b"\n"
-        found = records(text, b";", fields)
-        if found:
+        proof = prove(text, b";", fields)
+        if proof:
             proven += 1
-            assert found == len(read(text, fields)) == text.count(b"\n")
+            assert proof.records == len(read(text, fields)) == text.count(b"\n")
+            assert proof.clean == (min(text.replace(b"\r\n", b"\n").replace(b"\n", b" ")) >= 32)
     assert proven > 300
 
 

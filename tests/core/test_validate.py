@@ -94,6 +94,18 @@ def test_a_good_value_is_stored_as_it_is(
     assert (found.rejected, found.warnings) == ([], {})
 
 
+@pytest.mark.parametrize("line", ["{};a\n", '"{}";"a"\n', '{};"a"\r\n'])
+@pytest.mark.parametrize("odd", ["a\0", "\x1f", "123456789"])
+def test_one_bad_value_among_thousands_rejects_its_row_alone(
+    schema: MakeSchema, line: str, odd: str
+) -> None:
+    columns = schema({"header": "none"}, v={"max_length": 8}, w={})
+    values = [*map(str, range(5000)), odd, *map(str, range(5000))]
+    found = checked("".join(map(line.format, values)), columns)
+    assert [reason.line for reason in found.rejected] == [5001]
+    assert found.accepted.height == 10_000
+
+
 def test_an_unknown_value_loads_with_a_warning_unless_the_schema_rejects_it(
     schema: MakeSchema,
 ) -> None:
