@@ -11,7 +11,7 @@ import time
 
 from benchmarks import measure
 
-PARTS = ("load",)
+PARTS = ("load", "others")
 
 
 def main() -> None:

@@ -32,12 +32,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A command to measure. `before` is called ahead of each run and is not measured."""
+    """A command to measure. `before` and `after` are called around each run and are not measured: `after` looks at its result."""
 
     name: str
     command: Sequence[str]
     before: Callable[[], object] = lambda: None
     environment: Mapping[str, str] | None = None
+    after: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def once(contender: Contender) -> Figure:
         if code := os.waitstatus_to_exitcode(status):
             output.seek(0)
             raise SystemExit(f"{contender.name} ended with {code}:\n{output.read().decode()}")
+    contender.after()
     return Figure(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MIB)
 
 
