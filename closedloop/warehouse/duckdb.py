@@ -14,6 +14,7 @@ from closedloop.model.table import Column, Schema
 from closedloop.model.wave import Sighting, Wave
 from closedloop.stopping import NEVER, Stopping
 from closedloop.warehouse.base import Among, Forgot, Hidden
+from closedloop.warehouse.marks import mark_all, mark_anew
 from closedloop.warehouse.rows import load_of, wave_row
 from closedloop.warehouse.session import (
     Opening,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from closedloop.warehouse.duckdb_amending import DuckDBAmending
     from closedloop.warehouse.duckdb_loading import DuckDBLoading
 
-VERSION = 2
+VERSION = 3
 """The version of sql/tables.sql."""
 
 CHANGES = {
@@ -42,6 +43,12 @@ CHANGES = {
         "ALTER TABLE sent_waves ADD COLUMN resend_of BIGINT",
         "ALTER TABLE sent_waves ADD COLUMN confirmed_at TIMESTAMP",
         "ALTER TABLE sent_waves ADD COLUMN confirmed_by VARCHAR",
+    ),
+    3: (
+        "CREATE TABLE superseded (load_id INTEGER NOT NULL, line BIGINT NOT NULL)",
+        "CREATE TABLE contested (load_id INTEGER NOT NULL, line BIGINT NOT NULL)",
+        "CREATE TABLE sending_log_counts (load_id INTEGER NOT NULL, mailing_id BIGINT, sending_status VARCHAR, delivery_status VARCHAR, response_category VARCHAR, recipients BIGINT NOT NULL)",
+        "CREATE TABLE marked (schema_name VARCHAR NOT NULL, likeness VARCHAR NOT NULL, ranked VARCHAR NOT NULL, span VARCHAR NOT NULL, counted VARCHAR NOT NULL)",
     ),
 }
 """What makes a warehouse of each version out of the one before."""
@@ -86,6 +93,7 @@ class DuckDBWarehouse:
             ]
             for statement in (text for each in changes for text in each.statements):
                 connection.execute(statement)
+            mark_all(connection, schemas)
             self._write_views(connection, schemas)
         self._schemas = {schema.name: schema for schema in schemas}
         return [sentence for each in changes for sentence in each.sentences]
@@ -171,6 +179,8 @@ class DuckDBWarehouse:
         with self._transaction("can't forget") as connection:
             blanked = Blanking(connection, [*self._schemas.values()], clients).blank(among, hidden)
             left = named_elsewhere(connection, own, hidden)
+            # What was blanked is compared by what it holds now.
+            mark_anew(connection, [*self._schemas.values()])
             if dry_run:
                 connection.execute("ROLLBACK")
                 connection.execute("BEGIN")

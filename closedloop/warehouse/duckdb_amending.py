@@ -7,6 +7,7 @@ import polars as pl
 
 from closedloop.model.file import Counts
 from closedloop.warehouse.duckdb_loading import Arriving, DuckDBLoading
+from closedloop.warehouse.marks import mark
 from closedloop.warehouse.rows import utc
 from closedloop.warehouse.tables import quoted, raw_name
 
@@ -45,3 +46,4 @@ class DuckDBAmending(DuckDBLoading):
             [counts.loaded, counts.quarantined, utc(loaded_at), self._load_id],
         )
         self._connection.execute("DELETE FROM rejects WHERE load_id = ?", [self._load_id])
+        mark(self._connection, self._load_id, amended=True)

@@ -10,6 +10,7 @@ import polars as pl
 from closedloop.errors import StateTrouble, WarehouseError
 from closedloop.model.file import Counts, FileIdentity
 from closedloop.model.table import Schema
+from closedloop.warehouse.marks import mark, take_out
 from closedloop.warehouse.rows import load_row
 from closedloop.warehouse.session import Opening, owner_only, speaking
 from closedloop.warehouse.tables import column_list, delivered, quoted, raw_name
@@ -160,20 +161,18 @@ class DuckDBLoading:
     def _write_load(self, counts: Counts, loaded_at: datetime) -> None:
         row = load_row(self._load_id, self._file, counts, loaded_at)
         self._connection.execute(f"INSERT INTO loads VALUES ({', '.join('?' * len(row))})", row)
+        mark(self._connection, self._load_id)
 
     def _speaking(self) -> contextlib.AbstractContextManager[None]:
         return speaking(self._opening, f"refuses {self._file.name}")
 
     def _remove_earlier(self) -> None:
         found = self._connection.execute(
-            "SELECT load_id, schema_name FROM loads WHERE client = ? AND file = ?",
+            "SELECT load_id FROM loads WHERE client = ? AND file = ?",
             [self._file.client, self._file.name],
         )
-        for load_id, schema in found.fetchall():
-            for table in (raw_name(schema), "rejects", "loads"):
-                self._connection.execute(
-                    f"DELETE FROM {quoted(table)} WHERE load_id = ?", [load_id]
-                )
+        for (load_id,) in found.fetchall():
+            take_out(self._connection, load_id)
 
     def _flush(self, first: int | None = None) -> None:
         """Insert the first rows that wait, or all."""

@@ -56,27 +56,23 @@ def _current(schema: Schema) -> View:
 
 
 def _newest(schema: Schema) -> str:
-    """Return the newest version of each key: of the latest day, then file, then line; load order is nothing."""
-    key = "".join(f", r.{quoted(name)}" for name in schema.key)
+    """Return the newest version of each key: all but those that are marked as outdated."""
+    columns = ", ".join(f"r.{quoted(part.name)}" for part in stored_columns(schema))
     return f"""
-SELECT "client", {column_list(schema)}, "file", "line"
-FROM (
-    SELECT l."client", l."file", r.*,
-        row_number() OVER (
-            PARTITION BY l."client"{key} ORDER BY l."day" DESC, l."file" DESC, r."line" DESC
-        ) AS "_place"
-    FROM {quoted(raw_name(schema.name))} r
-    JOIN loads l ON l."load_id" = r."load_id"
-) versions
-WHERE "_place" = 1"""
+SELECT l."client", {columns}, l."file", r."line"
+FROM {quoted(raw_name(schema.name))} r
+JOIN loads l ON l."load_id" = r."load_id"
+WHERE NOT {_is_among("superseded")}"""
 
 
 def _events(schema: Schema) -> str:
     """Return each event as often as the file that has it most often.
 
     Identical rows of one file are real; the same row in two files is the same event. Rows are the same
-    if they were delivered the same: what is derived from a delivered value has no say.
+    if they were delivered the same: what is derived from a delivered value has no say. Only rows that are marked as contested
+    need be compared.
     """
+    columns = ", ".join(f"r.{quoted(part.name)}" for part in stored_columns(schema))
     parts = stored_columns(schema)
     derived = [part for part in parts if is_derived(part)]
     same = ", ".join(map(quoted, delivered(schema)))
@@ -84,6 +80,11 @@ def _events(schema: Schema) -> str:
     least = "".join(f", {_least(part, '')}" for part in derived)
     least_here = "".join(f", {_least(part, 'r.')}" for part in derived)
     return f"""
+SELECT l."client", {columns}
+FROM {quoted(raw_name(schema.name))} r
+JOIN loads l ON l."load_id" = r."load_id"
+WHERE NOT {_is_among("contested")}
+UNION ALL
 SELECT "client", {column_list(schema)}
 FROM (
     SELECT "client", {same}{least}, max("_times") AS "_times"
@@ -91,11 +92,18 @@ FROM (
         SELECT l."client", r."load_id", {same_here}{least_here}, count(*) AS "_times"
         FROM {quoted(raw_name(schema.name))} r
         JOIN loads l ON l."load_id" = r."load_id"
+        WHERE {_is_among("contested")}
         GROUP BY l."client", r."load_id", {same_here}
     ) in_each_file
     GROUP BY "client", {same}
 ) in_all_files
 CROSS JOIN LATERAL generate_series(1, "_times") AS occurrence("_number")"""
+
+
+def _is_among(marks: str) -> str:
+    return (
+        f'EXISTS (SELECT 1 FROM {marks} m WHERE m."load_id" = r."load_id" AND m."line" = r."line")'
+    )
 
 
 def _least(part: StoredColumn, table: str) -> str:

@@ -219,8 +219,13 @@ def test_a_warehouse_of_an_older_program_goes_on(
     path: Path, schemas: dict[str, Schema], take: Take, warehouse: Warehouse
 ) -> None:
     take("clicks", 3, [{}])
+    take("clicks", 4, [{}])
+    take("links", 3, [{"link_id": 7}])
+    take("links", 4, [{"link_id": 7}])
     warehouse.close()
     with duckdb.connect(path) as connection:
+        for table in ("superseded", "contested", "marked", "sending_log_counts"):
+            connection.execute(f"DROP TABLE {table}")
         for column in ("resend_of", "confirmed_at", "confirmed_by"):
             connection.execute("DROP VIEW IF EXISTS waves")
             connection.execute(f"ALTER TABLE sent_waves DROP COLUMN {column}")
@@ -229,3 +234,4 @@ def test_a_warehouse_of_an_older_program_goes_on(
         newer.prepare(list(schemas.values()))
         assert newer.rows("SELECT confirmed_by, resend_of FROM waves") == []
         assert len(newer.rows("FROM clicks")) == 1
+        assert [row["file"] for row in newer.rows("FROM links")] == ["20260304_links.csv"]

@@ -3,66 +3,129 @@
 -- A response is a row in `responses` or the category that the sending log itself names.
 -- "unique" counts recipients of the mailing (mailing_to_user_id), "total" counts events.
 -- A mailing shows as soon as any file speaks of it, so a late mailings file hides nothing.
+-- A recipient who forbids tracking may come without an id: their events count, they don't.
+--
+-- The sending log is by far the largest, so what it says is counted when it is loaded; those recipients of whom a
+-- response says more are counted otherwise here.
 WITH said AS (
-    SELECT client, mailing_id, mailing_to_user_id, category FROM responses
+    SELECT client, mailing_id, mailing_to_user_id,
+        max(CASE WHEN category = 'fatal_bounce' THEN 1 ELSE 0 END) AS hard,
+        max(CASE WHEN category IN ('bounce', 'temporary_bounce') THEN 1 ELSE 0 END) AS soft
+    FROM responses
+    WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
+    GROUP BY client, mailing_id, mailing_to_user_id
+),
+-- Laid down before it is asked which rows are outdated: of the whole log that takes long.
+spoken_of AS MATERIALIZED (
+    SELECT r.load_id, r.line, s.client, r.mailing_id, r.sending_status, r.delivery_status, r.response_category, s.hard, s.soft
+    FROM said s
+    JOIN raw_mailing_recipients r ON r.mailing_to_user_id = s.mailing_to_user_id AND r.mailing_id = s.mailing_id
+),
+answered AS (
+    SELECT s.client, s.mailing_id, s.sending_status, s.delivery_status, s.response_category, s.hard, s.soft,
+        count(*) AS recipients
+    FROM spoken_of s
+    JOIN loads l ON l.load_id = s.load_id AND l.client = s.client
+    WHERE NOT EXISTS (SELECT 1 FROM superseded m WHERE m.load_id = s.load_id AND m.line = s.line)
+    GROUP BY s.client, s.mailing_id, s.sending_status, s.delivery_status, s.response_category, s.hard, s.soft
+),
+log AS (
+    SELECT l.client, c.mailing_id, c.sending_status, c.delivery_status, c.response_category,
+        0 AS said_hard, 0 AS said_soft, c.recipients
+    FROM sending_log_counts c
+    JOIN loads l ON l.load_id = c.load_id
     UNION ALL
-    SELECT client, mailing_id, mailing_to_user_id, response_category
-    FROM mailing_recipients WHERE response_category IS NOT NULL
+    SELECT client, mailing_id, sending_status, delivery_status, response_category, 0, 0, -recipients FROM answered
+    UNION ALL
+    SELECT client, mailing_id, sending_status, delivery_status, response_category, hard, soft, recipients FROM answered
+),
+judged AS (
+    SELECT client, mailing_id, recipients,
+        CASE WHEN sending_status = 'sent' THEN 1 ELSE 0 END AS sent,
+        CASE WHEN delivery_status = 'HARD' OR response_category = 'fatal_bounce' OR said_hard = 1 THEN 1 ELSE 0 END AS hard,
+        CASE WHEN delivery_status = 'SOFT' OR response_category IN ('bounce', 'temporary_bounce') OR said_soft = 1
+            THEN 1 ELSE 0 END AS soft
+    FROM log
+),
+opened AS (
+    SELECT client, mailing_id, mailing_to_user_id, count(*) AS opens
+    FROM opens GROUP BY client, mailing_id, mailing_to_user_id
+),
+machine_opened AS (
+    SELECT client, mailing_id, mailing_to_user_id, count(*) AS opens
+    FROM automated_opens GROUP BY client, mailing_id, mailing_to_user_id
+),
+opened_by_both AS (
+    SELECT o.client, o.mailing_id, count(*) AS recipients
+    FROM opened o
+    JOIN machine_opened a ON a.client = o.client AND a.mailing_id = o.mailing_id
+        AND a.mailing_to_user_id = o.mailing_to_user_id
+    GROUP BY o.client, o.mailing_id
+),
+clicked AS (
+    SELECT client, mailing_id, mailing_to_user_id, count(*) AS clicks
+    FROM clicks GROUP BY client, mailing_id, mailing_to_user_id
+),
+unsubscribed AS (
+    SELECT client, mailing_id, mailing_to_user_id
+    FROM unsubscribes GROUP BY client, mailing_id, mailing_to_user_id
+),
+replied AS (
+    SELECT client, mailing_id, mailing_to_user_id,
+        max(CASE WHEN category = 'unknown' THEN 1 ELSE 0 END) AS replies,
+        max(CASE WHEN category = 'autoresponder' THEN 1 ELSE 0 END) AS autoresponders
+    FROM (
+        SELECT client, mailing_id, mailing_to_user_id, category FROM responses
+        UNION ALL
+        SELECT client, mailing_id, mailing_to_user_id, response_category
+        FROM mailing_recipients WHERE response_category IN ('unknown', 'autoresponder')
+    ) AS of_both
+    GROUP BY client, mailing_id, mailing_to_user_id
 ),
 facts AS (
-    SELECT client, mailing_id, mailing_to_user_id,
-        1 AS listed,
-        CASE WHEN sending_status = 'sent' THEN 1 ELSE 0 END AS sent,
-        CASE WHEN delivery_status = 'HARD' THEN 1 ELSE 0 END AS hard,
-        CASE WHEN delivery_status = 'SOFT' THEN 1 ELSE 0 END AS soft,
-        0 AS reply, 0 AS autoresponder, 0 AS open, 0 AS automated, 0 AS click, 0 AS unsubscribe
-    FROM mailing_recipients
+    SELECT client, mailing_id, sum(recipients) AS recipients,
+        sum(recipients * sent * (1 - hard) * (1 - soft)) AS delivered,
+        sum(recipients * hard) AS hard, sum(recipients * soft * (1 - hard)) AS soft,
+        0 AS opens_unique, 0 AS opens_total, 0 AS automated_opens_unique, 0 AS automated_opens_total,
+        0 AS any_opens_unique, 0 AS clicks_unique, 0 AS clicks_total, 0 AS unsubscribes,
+        0 AS replies, 0 AS autoresponders
+    FROM judged GROUP BY client, mailing_id
     UNION ALL
-    SELECT client, mailing_id, mailing_to_user_id, 0, 0,
-        CASE WHEN category = 'fatal_bounce' THEN 1 ELSE 0 END,
-        CASE WHEN category IN ('bounce', 'temporary_bounce') THEN 1 ELSE 0 END,
-        CASE WHEN category = 'unknown' THEN 1 ELSE 0 END,
-        CASE WHEN category = 'autoresponder' THEN 1 ELSE 0 END,
-        0, 0, 0, 0
-    FROM said
+    SELECT client, mailing_id, 0, 0, 0, 0,
+        count(mailing_to_user_id), sum(opens), 0, 0, count(mailing_to_user_id), 0, 0, 0, 0, 0
+    FROM opened GROUP BY client, mailing_id
     UNION ALL
-    SELECT client, mailing_id, mailing_to_user_id, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0 FROM opens
+    SELECT client, mailing_id, 0, 0, 0, 0,
+        0, 0, count(mailing_to_user_id), sum(opens), count(mailing_to_user_id), 0, 0, 0, 0, 0
+    FROM machine_opened GROUP BY client, mailing_id
     UNION ALL
-    SELECT client, mailing_id, mailing_to_user_id, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0 FROM automated_opens
+    SELECT client, mailing_id, 0, 0, 0, 0, 0, 0, 0, 0, -recipients, 0, 0, 0, 0, 0
+    FROM opened_by_both
     UNION ALL
-    SELECT client, mailing_id, mailing_to_user_id, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0 FROM clicks
+    SELECT client, mailing_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, count(mailing_to_user_id), sum(clicks), 0, 0, 0
+    FROM clicked GROUP BY client, mailing_id
     UNION ALL
-    SELECT client, mailing_id, mailing_to_user_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 FROM unsubscribes
-),
--- A recipient who forbids tracking may come without an id: their events count, they don't.
-per_recipient AS (
-    SELECT client, mailing_id, mailing_to_user_id IS NOT NULL AS known,
-        max(listed) = 1 AS listed, max(sent) = 1 AS sent,
-        max(hard) = 1 AS hard, max(soft) = 1 AS soft,
-        max(reply) = 1 AS replied, max(autoresponder) = 1 AS autoresponded,
-        sum(open) AS opens, sum(automated) AS automated, sum(click) AS clicks,
-        max(unsubscribe) = 1 AS unsubscribed
-    FROM facts
-    GROUP BY client, mailing_id, mailing_to_user_id
+    SELECT client, mailing_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, count(mailing_to_user_id), 0, 0
+    FROM unsubscribed GROUP BY client, mailing_id
+    UNION ALL
+    SELECT client, mailing_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        count(CASE WHEN replies = 1 THEN mailing_to_user_id END),
+        count(CASE WHEN autoresponders = 1 THEN mailing_to_user_id END)
+    FROM replied GROUP BY client, mailing_id
 ),
 per_mailing AS (
     SELECT client, mailing_id,
-        count(CASE WHEN listed THEN 1 END) AS recipients,
-        count(CASE WHEN listed AND sent AND NOT hard AND NOT soft THEN 1 END) AS delivered,
-        count(CASE WHEN listed AND hard THEN 1 END) AS hard,
-        count(CASE WHEN listed AND soft AND NOT hard THEN 1 END) AS soft,
-        count(CASE WHEN known AND opens > 0 THEN 1 END) AS opens_unique,
-        CAST(sum(opens) AS BIGINT) AS opens_total,
-        count(CASE WHEN known AND automated > 0 THEN 1 END) AS automated_opens_unique,
-        CAST(sum(automated) AS BIGINT) AS automated_opens_total,
-        count(CASE WHEN known AND opens + automated > 0 THEN 1 END) AS any_opens_unique,
-        CAST(sum(opens + automated) AS BIGINT) AS any_opens_total,
-        count(CASE WHEN known AND clicks > 0 THEN 1 END) AS clicks_unique,
-        CAST(sum(clicks) AS BIGINT) AS clicks_total,
-        count(CASE WHEN known AND unsubscribed THEN 1 END) AS unsubscribes,
-        count(CASE WHEN known AND replied THEN 1 END) AS replies,
-        count(CASE WHEN known AND autoresponded THEN 1 END) AS autoresponders
-    FROM per_recipient
+        CAST(sum(recipients) AS BIGINT) AS recipients, CAST(sum(delivered) AS BIGINT) AS delivered,
+        CAST(sum(hard) AS BIGINT) AS hard, CAST(sum(soft) AS BIGINT) AS soft,
+        CAST(sum(opens_unique) AS BIGINT) AS opens_unique, CAST(sum(opens_total) AS BIGINT) AS opens_total,
+        CAST(sum(automated_opens_unique) AS BIGINT) AS automated_opens_unique,
+        CAST(sum(automated_opens_total) AS BIGINT) AS automated_opens_total,
+        CAST(sum(any_opens_unique) AS BIGINT) AS any_opens_unique,
+        CAST(sum(opens_total + automated_opens_total) AS BIGINT) AS any_opens_total,
+        CAST(sum(clicks_unique) AS BIGINT) AS clicks_unique, CAST(sum(clicks_total) AS BIGINT) AS clicks_total,
+        CAST(sum(unsubscribes) AS BIGINT) AS unsubscribes,
+        CAST(sum(replies) AS BIGINT) AS replies, CAST(sum(autoresponders) AS BIGINT) AS autoresponders
+    FROM facts
     GROUP BY client, mailing_id
 ),
 figures AS (

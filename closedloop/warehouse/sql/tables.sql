@@ -51,6 +51,37 @@ CREATE TABLE sent_waves (
     confirmed_by   VARCHAR              -- WELLE_ID, time and count, import log
 );
 
+-- Delivered rows that a newer one of their key outdates.
+CREATE TABLE superseded (
+    load_id INTEGER NOT NULL,
+    line    BIGINT  NOT NULL
+);
+
+-- Delivered rows of schemas without a key that may stand in another file, too.
+CREATE TABLE contested (
+    load_id INTEGER NOT NULL,
+    line    BIGINT  NOT NULL
+);
+
+-- What the rows of the sending log say that no newer one outdates, counted file by file.
+CREATE TABLE sending_log_counts (
+    load_id           INTEGER NOT NULL,
+    mailing_id        BIGINT,
+    sending_status    VARCHAR,
+    delivery_status   VARCHAR,
+    response_category VARCHAR,
+    recipients        BIGINT  NOT NULL
+);
+
+-- The schemas whose rows are marked so, and how they are compared.
+CREATE TABLE marked (
+    schema_name VARCHAR NOT NULL,
+    likeness    VARCHAR NOT NULL,
+    ranked      VARCHAR NOT NULL,  -- columns of the key
+    span        VARCHAR NOT NULL,
+    counted     VARCHAR NOT NULL
+);
+
 -- One row: from how many bounces on an address is not mailed any more.
 CREATE TABLE bounce_limits (
     hard INTEGER NOT NULL,
