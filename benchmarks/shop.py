@@ -29,9 +29,9 @@ class Shop:
         return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603  our own command line
 
     def empty(self) -> None:
-        """Forget all that was ever pulled."""
+        """Forget all that was ever pulled; what is left is a new installation's state folder."""
         shutil.rmtree(self.root / "var", ignore_errors=True)
-        (self.root / "var" / "locks").mkdir(mode=0o700, parents=True)  # a state folder that is there
+        (self.root / "var" / "locks").mkdir(mode=0o700, parents=True)
 
 
 def opened(root: Path, server: Server, download: Path) -> Shop:
