@@ -94,11 +94,13 @@ def texts(
     names = [str(place) for place in range(layout.fields)]
     # The line of names keeps polars from skipping white space or a BOM where the records begin.
     head = f"{separator.join(names)}\n".encode()
+    text = b"".join([head, *records])
     rows = pl.read_csv(
-        b"".join([head, *records]),
+        text,
         separator=separator,
         schema=dict.fromkeys(names, pl.String()),
         null_values=[""],
+        quote_char='"' if b'"' in text else None,
     )
     columns = [
         (pl.lit(None, pl.String) if place is None else pl.col(str(place))).alias(name)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import duckdb
 
 GROUP_ROWS = 122_880  # DuckDB's own: what is inserted in whole groups is written once, the rest of a group twice
-FLUSH_ROWS = 2 * GROUP_ROWS
 FLUSH_BYTES = 64 * 1024 * 1024
+LOADING_MEMORY = "128MB"
+"""While rows go in, DuckDB needs little memory, and would fill all it may take with blocks it has written already."""
 
 
 class Arriving:
@@ -74,6 +75,7 @@ class DuckDBLoading:
         with self._speaking():
             self._connection.execute("BEGIN")
             self._remove_earlier()
+            self._limit(LOADING_MEMORY)
             found = self._connection.execute("SELECT coalesce(max(load_id), 0) + 1 FROM loads")
             (self._load_id,) = found.fetchall()[0]
 
@@ -84,13 +86,14 @@ class DuckDBLoading:
         with contextlib.suppress(WarehouseError, StateTrouble), self._speaking():
             if not self._committed:
                 self._connection.execute("ROLLBACK")
+            self._limit(self._opening.memory_limit)
             self._connection.unregister("arriving")
 
     def append(self, rows: pl.DataFrame) -> None:
         """Add accepted rows."""
         self._waiting.append(rows)
         waiting = sum(frame.height for frame in self._waiting)
-        if waiting >= FLUSH_ROWS:
+        if waiting >= GROUP_ROWS:
             self._flush(waiting - waiting % GROUP_ROWS)
         elif sum(frame.estimated_size() for frame in self._waiting) >= FLUSH_BYTES:
             self._flush(waiting)
@@ -120,6 +123,7 @@ class DuckDBLoading:
             others = self._others()
             if not others:
                 return 0
+            self._limit(self._opening.memory_limit)
             theirs = f"load_id IN ({', '.join(map(str, others))})"
             # Only rows of one time can be the same: a delivery that follows on the last is not compared.
             within = f"{time} BETWEEN ? AND ?"
@@ -150,6 +154,7 @@ class DuckDBLoading:
         """Make the rows and their ledger row visible together."""
         self._flush()
         with self._speaking(), owner_only():
+            self._limit(self._opening.memory_limit)
             self._write_load(counts, loaded_at)
             for column, rule, rows in rejects:
                 self._connection.execute(
@@ -162,6 +167,9 @@ class DuckDBLoading:
         row = load_row(self._load_id, self._file, counts, loaded_at)
         self._connection.execute(f"INSERT INTO loads VALUES ({', '.join('?' * len(row))})", row)
         mark(self._connection, self._load_id)
+
+    def _limit(self, memory: str) -> None:
+        self._connection.execute("SET memory_limit = ?", [memory])
 
     def _speaking(self) -> contextlib.AbstractContextManager[None]:
         return speaking(self._opening, f"refuses {self._file.name}")

@@ -5,12 +5,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from closedloop.errors import ProjectError, WarehouseBusy, WarehouseError
+from closedloop.model.file import Counts, FileIdentity
 from closedloop.model.settings import Suppression
 from closedloop.model.table import Schema
 from closedloop.stopping import Stopping
@@ -235,3 +238,49 @@ def test_a_warehouse_of_an_older_program_goes_on(
         assert newer.rows("SELECT confirmed_by, resend_of FROM waves") == []
         assert len(newer.rows("FROM clicks")) == 1
         assert [row["file"] for row in newer.rows("FROM links")] == ["20260304_links.csv"]
+
+
+@pytest.mark.parametrize(
+    ("version", "packing"),
+    [
+        pytest.param("latest", {"name": "", "url": "ZSTD"}, id="of this time"),
+        pytest.param("v1.0.0", {"name": "", "url": ""}, id="begun with an old DuckDB"),
+    ],
+)
+def test_texts_that_seldom_repeat_are_packed_in_little_time(
+    path: Path, version: str, packing: dict[str, str]
+) -> None:
+    columns = {
+        "name": {"header": "name", "name": "name", "type": "enum", "values": ("a",)},
+        "url": {"header": "url", "name": "url", "type": "string"},
+    }
+    schema = Schema.model_validate({"name": "seen", "file": "seen", "columns": columns})
+    duckdb.connect(path, config={"storage_compatibility_version": version}).close()
+    with DuckDBWarehouse(path, 0, Suppression()) as warehouse:
+        warehouse.prepare([schema])
+        (found,) = warehouse.rows("SELECT sql FROM duckdb_tables() WHERE table_name = 'raw_seen'")
+    for name, how in packing.items():
+        line = next(
+            each for each in found["sql"].replace('"', "").split(",") if name in each.split()
+        )
+        assert ("COMPRESSION " + how in line) == bool(how)
+
+
+def test_a_load_leaves_as_much_memory_to_queries_as_there_was(path: Path) -> None:
+    schema = Schema.model_validate(
+        {
+            "name": "seen",
+            "file": "seen",
+            "columns": {"n": {"header": "n", "name": "n", "type": "int64"}},
+        }
+    )
+    file = FileIdentity("de", "seen", "seen", date(2026, 3, 3), 1, datetime.now(UTC), "0" * 64)
+    asked = "SELECT current_setting('memory_limit') AS given"
+    with DuckDBWarehouse(path, 0, Suppression(), memory_limit="300MB") as warehouse:
+        warehouse.prepare([schema])
+        before = warehouse.rows(asked)
+        with warehouse.loading(file, schema) as loading:
+            loading.append(pl.DataFrame({"line": [1], "n": [7]}))
+            assert warehouse.rows(asked) != before
+            loading.commit(Counts(loaded=1), [], datetime.now(UTC))
+        assert warehouse.rows(asked) == before
