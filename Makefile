@@ -18,7 +18,7 @@ help:
 	@echo "make sweep   kill each flow at each of its acts, and see that nothing is mailed twice or lost"
 	@echo "make audit   hold the pinned packages against the known vulnerabilities; asks the network"
 	@echo "make build   the wheel"
-	@echo "make bench   measure, beside what a user would pick instead"
+	@echo "make bench   measure, beside what a user would pick instead; PARTS='load others' for some of it"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "closedloop needs Python 3.11 or newer; set PYTHON=python3.x" >&2; exit 1; }
@@ -68,7 +68,7 @@ build: $(READY)
 	@$(BIN)/python -m build
 
 bench: $(READY)
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(PARTS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

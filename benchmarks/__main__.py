@@ -11,7 +11,7 @@ import time
 
 from benchmarks import measure
 
-PARTS = ("load", "others")
+PARTS = ("load", "others", "growth")
 
 
 def main() -> None:
@@ -33,6 +33,7 @@ def main() -> None:
         rows = importlib.import_module(f"benchmarks.{name}").measure(given.runs)
         measure.keep(name, rows, given.runs)
         print(f"   ({time.perf_counter() - began:,.0f} s)", flush=True)
+    print((measure.HERE / "RESULTS.md").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -80,7 +80,9 @@ def once(contender: Contender) -> Figure:
         wall = time.perf_counter() - began
         if code := os.waitstatus_to_exitcode(status):
             output.seek(0)
-            raise SystemExit(f"{contender.name} ended with {code}:\n{output.read().decode()}")
+            raise SystemExit(
+                f"{contender.name} ended with {code}:\n{output.read().decode()[-2000:]}"
+            )
     contender.after()
     return Figure(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MIB)
 
@@ -145,7 +147,8 @@ def _table(kept: dict[str, dict[str, Any]]) -> list[str]:
     measured = ", ".join(
         f"{name} {part['on']} ({part['runs']} runs)" for name, part in kept.items()
     )
-    return [*lines, "", f"Measured: {measured}."]
+    drawn = [f"![Cost by size]({path.name})" for path in sorted(HERE.glob("growth_*.svg"))]
+    return [*lines, "", f"Measured: {measured}.", "", *drawn]
 
 
 def _figure(figure: Figure) -> str:

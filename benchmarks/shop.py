@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ class Shop:
     """The project's folder, and the commands given there."""
 
     root: Path
+    today: date
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command line, with the clock at the morning of the first delivery."""
-        clock = ("--now", f"{FIRST_DAY}T06:00Z")
+        """Return the command line, with the clock at the morning of the latest delivery."""
+        clock = ("--now", f"{self.today}T06:00Z")
         return [sys.executable, "-m", "closedloop", "--project", str(self.root), *clock, *arguments]
 
     def told(self, *arguments: str) -> Any:
@@ -34,10 +36,10 @@ class Shop:
         (self.root / "var" / "locks").mkdir(mode=0o700, parents=True)
 
 
-def opened(root: Path, server: Server, download: Path) -> Shop:
+def opened(root: Path, server: Server, download: Path, today: date = FIRST_DAY) -> Shop:
     """Make a project as `closedloop init` does, for the response files in a folder of the server."""
     shutil.rmtree(root, ignore_errors=True)
-    shop = Shop(root)
+    shop = Shop(root, today)
     access = ["--host", "127.0.0.1", "--port", str(server.port), "--user", server.user]
     trust = ["--key", str(server.key), "--host-key", server.host_key, "--download", str(download)]
     command = shop.command("init", str(root), *access, *trust)
