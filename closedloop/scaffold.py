@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def emulated(folder: Path, client: str | None) -> tuple[str, str]:
     path = folder / "client.toml"
     if not path.is_file():
         raise ProjectError(
-            f"{path}: there is no emulator in '{folder}'; start it first: closedloop emulate {folder}"
+            f"{path}: there is no emulator in '{folder}'; start it first: closedloop emulate {shlex.quote(str(folder))}"
         )
     clients = read_toml(path, str(path)).get("clients")
     known = sorted(clients) if isinstance(clients, dict) else []

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -301,6 +302,16 @@ def test_init_writes_a_project_that_check_finds_sound(tmp_path: Path, closedloop
     assert checked.code == 0
     assert "1 client, 2 jobs, 9 schemas: they are sound and fit each other" in checked.out
     assert "clients.at.key: 'keys/id_rsa' is not there yet" in checked.out
+
+
+def test_the_commands_that_init_prints_can_be_typed_as_they_stand(
+    tmp_path: Path, platform: Path, closedloop: Run
+) -> None:
+    for options in ((), ("--emulator", platform, "--client", "fr")):
+        root = tmp_path / f"my shop ä{len(options)}"
+        printed = closedloop("init", root, *options).out
+        commands = [shlex.split(line) for line in printed.splitlines() if "closedloop --" in line]
+        assert [words[:3] for words in commands] == [["closedloop", "--project", str(root)]] * 3
 
 
 def test_init_never_overwrites_a_project(shop: Path, closedloop: Run) -> None:

@@ -1,5 +1,6 @@
 """The commands of the first hour: init, schema, check."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,7 @@ def _answers(given: dict[str, Any], *, asked: bool) -> "Answers":
 
 
 def _next_steps(folder: Path, answers: "Answers") -> list[str]:
-    call = f"closedloop --project {folder}"
+    call = _call(folder)
     return [
         *_still_to_come(folder, answers),
         f"{folder}/jobs/send_newsletter.toml: your source_mailing and selection",
@@ -98,6 +99,11 @@ def _next_steps(folder: Path, answers: "Answers") -> list[str]:
         f"{call} check --online",
         f"{call} run send_newsletter --dry-run",
     ]
+
+
+def _call(folder: Path) -> str:
+    """Return how a command for the new project begins, as a shell takes it."""
+    return shlex.join(["closedloop", "--project", str(folder)])
 
 
 def _still_to_come(folder: Path, answers: "Answers") -> list[str]:
@@ -122,7 +128,7 @@ def _still_to_come(folder: Path, answers: "Answers") -> list[str]:
 
 
 def _next_rehearsal(folder: Path) -> list[str]:
-    call = f"closedloop --project {folder}"
+    call = _call(folder)
     return [
         f"{call} check",
         f"{call} run send_newsletter --dry-run",

@@ -1,5 +1,6 @@
 """The command `closedloop emulate`."""
 
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -99,7 +100,7 @@ def emulate(  # noqa: PLR0913 - one parameter for each option
     """
     if clear and not Places(folder).settings.exists():
         raise ProjectError(
-            f"there is no platform in {folder}; start it: closedloop emulate {folder}"
+            f"there is no platform in {folder}; start it: closedloop emulate {shlex.quote(str(folder))}"
         )
     platform = Platform(folder)
     if clear:
