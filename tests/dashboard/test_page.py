@@ -18,7 +18,7 @@ from closedloop.cli import Clock, Setting, cli
 from closedloop.commands.followed import followed
 from closedloop.core.german_page import PAGE_WORDS, SCRIPT_WORDS
 from closedloop.core.tongue import CATALOGUE
-from closedloop.errors import ClosedLoopError, RemoteError, StateTrouble, TryLater
+from closedloop.errors import ClosedLoopError, ProjectError, RemoteError, StateTrouble, TryLater
 from closedloop.project import Project
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -136,10 +136,25 @@ def test_without_its_state_folder_there_is_no_page(make_shop: MakeShop) -> None:
 
 
 def test_its_group_may_read_it_and_no_part_is_left(shop: Project, tmp_path: Path) -> None:
-    path = tmp_path / "site" / "page.html"
+    path = tmp_path / "page.html"
     assert f"{path}: " in told(shop, str(path))
     assert path.stat().st_mode & 0o777 == 0o640
     assert [each.name for each in path.parent.iterdir()] == ["page.html"]
+
+
+def test_a_mistyped_folder_is_not_made(shop: Project, tmp_path: Path) -> None:
+    path = tmp_path / "wwww" / "page.html"
+    with pytest.raises(ProjectError, match=f"there is no folder {path.parent}; make it first"):
+        told(shop, str(path))
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_dash_prints_it(
+    shop: Project, html: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert told(shop, "-") == html
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_where_it_can_t_be_written_the_one_before_stays(shop: Project, tmp_path: Path) -> None:
