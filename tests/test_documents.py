@@ -123,3 +123,12 @@ def test_every_key_is_explained_as_editors_explain_it(page: str) -> None:
 
 def test_every_kind_of_project_file_has_its_tables() -> None:
     assert {kind for tables in TABLES.values() for kind, _ in tables} == {*json_schemas()}
+
+
+def test_each_folder_of_the_state_is_explained() -> None:
+    places = (ROOT / "closedloop/state.py").read_text("utf-8")
+    letters = (ROOT / "closedloop/mail/mailer.py").read_text("utf-8")
+    named = re.findall(r'_folder\("(\w+)"', places) + re.findall(r'state\.root / "(\w+)"', letters)
+    page = (ROOT / "docs/operating.md").read_text("utf-8")
+    told = re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE)
+    assert {*named} == {*told}

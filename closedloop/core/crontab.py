@@ -11,6 +11,10 @@ HEAD = """\
 # Every run that finds nothing to do ends silently; what goes wrong is printed, so that cron mails it to:
 # MAILTO=data-ops@example.com
 """
+ONE_ZONE = "Where cron does not know CRON_TZ (Debian's), the machine must be in it."
+SEVERAL_ZONES = """\
+Debian's cron does not know CRON_TZ and takes every line by the machine's clock, which can't
+# be in several zones: take a cron that knows it (cronie), or 'closedloop schedule systemd'."""
 RETRIES = "5-55/10 * * * *"
 """When it is asked whether a slot was left without its wave; not on the minutes at which slots usually begin."""
 RETRY_EVENT = "*-*-* *:05/10:00"
@@ -28,11 +32,10 @@ def crontab(
     `zones` are by client, `command` the words that start the program, `root` the project's folder, absolute.
     """
     parts = [HEAD]
-    for zone in sorted({str(zones[job.client]) for job in jobs.values() if job.schedule}):
-        parts.append(
-            f"# Slots are in this zone. Where cron does not know CRON_TZ (Debian's), the machine must be in it.\n"
-            f"CRON_TZ={zone}\n"
-        )
+    used = sorted({str(zones[job.client]) for job in jobs.values() if job.schedule})
+    for zone in used:
+        without = ONE_ZONE if len(used) == 1 else SEVERAL_ZONES
+        parts.append(f"# Slots are in this zone. {without}\nCRON_TZ={zone}\n")
         due = [job for job in jobs.values() if job.schedule and str(zones[job.client]) == zone]
         parts += [_entry(job, command, root) for job in due]
     return "\n".join(parts)

@@ -35,6 +35,16 @@ def test_jobs_stand_below_the_zone_of_their_client() -> None:
     assert order[3].endswith("run british")
 
 
+def test_nobody_is_told_to_have_a_machine_in_two_zones() -> None:
+    assert [line for line in printed(a_job()) if "the machine must be in it" in line]
+    several = printed(a_job(name="british", client="uk"), a_job(name="german"))
+    assert not [line for line in several if "must be in it" in line]
+    advice = (
+        "be in several zones: take a cron that knows it (cronie), or 'closedloop schedule systemd'."
+    )
+    assert [line for line in several if line.startswith("#") and line.endswith(advice)]
+
+
 def test_paths_with_blanks_and_percent_signs_survive_cron_and_the_shell() -> None:
     (line,) = [line for line in printed(a_job(), root="/srv/50% off") if line.startswith("*")]
     assert line.endswith(r"--project '/srv/50\% off' run home")
