@@ -1,7 +1,7 @@
 """Response files brought home: fetched, left over from an interrupted run, or out of the archive."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from closedloop.flows.ports import Ports
 from closedloop.model.file import FileIdentity, Load, RemoteFile
 from closedloop.model.job import PullJob
 from closedloop.model.table import Schema
+from closedloop.remote.base import Progress
 from closedloop.state import pack, sha256, speaking, unpack
 
 if TYPE_CHECKING:
@@ -43,25 +44,43 @@ def tidy(job: PullJob, known: Mapping[str, Load], ports: Ports) -> None:
             pack(path, ports.state.archived(load.file))
 
 
+def expected(take: Sequence[Planned], job: PullJob, ports: Ports) -> Sequence[Planned]:
+    """Tell the remote which files are fetched next, so that it may begin while others are loaded; return them."""
+    places = [
+        (planned.file, ports.state.landing(job.client, planned.file.name)) for planned in take
+    ]
+    files = [(file, path) for file, path in places if not _is_here(path, file)]
+    ports.coming.update(path for _, path in files)
+    ports.remote.expect(ports.client.download, files)
+    return take
+
+
 def land(planned: Planned, job: PullJob, ports: Ports) -> "Landed":
     """Have the file in the landing folder: fetched now, or whole already."""
     from closedloop.flows.load import Landed
 
     file, schema = planned.file, planned.schema
     path = ports.state.landing(job.client, file.name)
-    if _is_here(path, file):
+    if path not in ports.coming and _is_here(path, file):
         digest = sha256(path)
     else:
-        if file.size > LONG_TRANSFER:
-            # A long transfer must not keep others out of the warehouse.
-            ports.warehouse.close()
-        watch = ports.watch(f"fetch {file.name}")
+        watch = _letting_others_in(ports, ports.watch(f"fetch {file.name}"))
         digest = ports.remote.fetch(ports.client.download, file, path, watch)
-        _date(path, file.modified)
     identity = FileIdentity(
         job.client, schema.name, file.name, planned.day, file.size, file.modified, digest
     )
     return Landed(path, identity, schema)
+
+
+def _letting_others_in(ports: Ports, progress: Progress) -> Progress:
+    """A long wait for a file must not keep others out of the warehouse."""
+
+    def advance(done: int, whole: int) -> None:
+        if whole - done > LONG_TRANSFER:
+            ports.warehouse.close()
+        progress(done, whole)
+
+    return advance
 
 
 def from_archive(

@@ -10,6 +10,7 @@ from closedloop.model.privacy import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from polars import DataFrame
 
@@ -50,7 +51,7 @@ class Ports:
 
     `responses` are the schemas of all tables in the warehouse, `blocklist` patterns of addresses. `forgotten` are those who
     must not be known any more. `rows` yields the rows of a selection. `watch` gives, for a title, someone to tell how far a
-    long act has come.
+    long act has come. `coming` are the places of files that the remote was told to expect.
     """
 
     client: Client
@@ -66,4 +67,5 @@ class Ports:
     errors: ErrorFiles
     mailer: Mailer = field(default_factory=NoMailer)
     at: Stages = field(default_factory=Stages)
+    coming: set[Path] = field(default_factory=set)
     forgotten: Forgotten = NOBODY

@@ -21,7 +21,15 @@ from closedloop.errors import (
     WarehouseError,
 )
 from closedloop.flows.confirm import confirm, confirm_by_log
-from closedloop.flows.fetch import available, forgotten, from_archive, known_files, land, tidy
+from closedloop.flows.fetch import (
+    available,
+    expected,
+    forgotten,
+    from_archive,
+    known_files,
+    land,
+    tidy,
+)
 from closedloop.flows.platform import error_files
 from closedloop.flows.ports import Ports
 from closedloop.model.error_file import ErrorFile
@@ -70,7 +78,10 @@ def pull(
         left = forgotten(job, schemas, known, {file.name for file in files}, ports)
     tidy(job, known, ports)
     since = _waiting_since(job, ports)
-    outcomes = [judged(_take_in(file, job, ports, now), since, now) for file in chain(left, take)]
+    outcomes = [
+        judged(_take_in(file, job, ports, now), since, now)
+        for file in chain(left, expected(take, job, ports))
+    ]
     notes += _pointing_at_nothing(job, outcomes, ports)
     waves = confirm(job.client, ports, now) if is_stale else []
     mailings = ports.warehouse.mailings(job.client, now - COMPARED) if is_stale else []
@@ -151,7 +162,9 @@ def reload(
     ]
     archived = from_archive(day, job, schemas, known, {p.file.name for p in there}, ports)
     again = [*there, *archived]
-    outcomes = [_take_in(planned, job, ports, now, again=True) for planned in again]
+    outcomes = [
+        _take_in(planned, job, ports, now, again=True) for planned in expected(again, job, ports)
+    ]
     notes += _left_alone(day, {planned.file.name for planned in again}, known)
     notes += _pointing_at_nothing(job, outcomes, ports)
     return PullResult(tuple(outcomes), waves=tuple(confirm(job.client, ports, now))), notes

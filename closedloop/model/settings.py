@@ -101,6 +101,13 @@ class Client(Strict):
     retention_days: int = Field(
         default=14, gt=0, description="How many days the server keeps response files."
     )
+    connections: int = Field(
+        default=2,
+        ge=1,
+        le=8,
+        description="Over how many connections at a time a large delivery is fetched, each by a process of its own, while what came "
+        "is loaded. Where the platform or the machine allows just one: 1.",
+    )
     slowest_bytes_per_second: int = Field(
         default=10_000,
         gt=0,

@@ -1,6 +1,6 @@
 """What the program asks of the platform's file server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -45,10 +45,17 @@ class Remote(Protocol):
         """Return the file at `path` as it is now, or None if there is none."""
         ...
 
+    def expect(self, folder: str, files: Sequence[tuple[RemoteFile, Path]]) -> None:
+        """Hear which listed files are fetched next, in which order and to which target: they may begin to come at once.
+
+        Raises nothing. What becomes of each is told by its `fetch`, which is not left out.
+        """
+        ...
+
     def fetch(self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet) -> str:
         """Bring one listed file to `target` and return the SHA-256 (hex) of its bytes.
 
-        `target` appears whole, by a rename, or not at all, readable by the owner only. Bytes gather in
+        `target` appears whole and with the time of the file, by a rename, or not at all, readable by the owner only. Bytes gather in
         `<target>.part`; what an earlier try for the same name, size and time left there is continued, not fetched
         again. Raises `NotThere` if the file is gone, `NotAsListed` (a transient `RemoteError`) if it is not (or no
         longer) the file that was listed: other size or other time.

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from closedloop.errors import AlreadyThere
-from closedloop.model.file import RemoteFile
 from closedloop.remote.base import Progress, Remote, quiet
+from closedloop.remote.wrapper import Wrapper
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,27 +18,15 @@ class Act:
     source: str = ""
 
 
-class DryRemote:
+class DryRemote(Wrapper):
     """Changes nothing on the remote; `acts` holds what it was asked to change, in order.
 
     A name that is taken is refused as in earnest. Nothing it notes is found or listed afterwards.
     """
 
     def __init__(self, inner: Remote) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.acts: list[Act] = []
-
-    def listing(self, folder: str) -> list[RemoteFile]:
-        """List in earnest."""
-        return self._inner.listing(folder)
-
-    def find(self, path: str) -> RemoteFile | None:
-        """Look in earnest."""
-        return self._inner.find(path)
-
-    def fetch(self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet) -> str:
-        """Fetch in earnest: that changes nothing there."""
-        return self._inner.fetch(folder, file, target, progress)
 
     def stage(self, source: Path, path: str, progress: Progress = quiet) -> None:
         """Note it."""
@@ -55,16 +43,6 @@ class DryRemote:
     def remove(self, path: str) -> None:
         """Note it."""
         self.acts.append(Act("remove", path))
-
-    def close(self) -> None:
-        """End the connection."""
-        self._inner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
     def _refuse_if_taken(self, path: str) -> None:
         if self._inner.find(path) is not None:

@@ -1,5 +1,6 @@
 """A landing: the bytes of one remote file gathering beside their target, until they are whole."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from closedloop.errors import NotThere, StateTrouble
+from closedloop.errors import NotThere, RemoteError, StateTrouble
 from closedloop.model.file import RemoteFile
 from closedloop.remote.base import NotAsListed
 
@@ -28,12 +29,13 @@ class Landing:
     A thread writes and hashes while the next bytes are fetched: `done` counts what was handed to it.
     """
 
-    def __init__(self, target: Path, origin: dict[str, object]) -> None:
+    def __init__(self, target: Path, path: str, file: RemoteFile) -> None:
         self._target = target
         self._part = target.with_name(f"{target.name}.part")
         self._note = target.with_name(f"{target.name}.part.json")
         self._draft = target.with_name(f"{target.name}.part.json.new")
-        self._origin = origin
+        self._origin = {"path": path, "size": file.size, "modified": file.modified.isoformat()}
+        self._modified = file.modified.timestamp()
         self._hash = hashlib.sha256()
         self.done = 0
         self._written = 0
@@ -59,6 +61,7 @@ class Landing:
         """Give the whole file its name and return its SHA-256 (hex)."""
         self._catch_up()
         self._file.flush()
+        os.utime(self._file.fileno(), (self._modified, self._modified))
         os.fsync(self._file.fileno())
         self._part.replace(self._target)
         self._note.unlink(missing_ok=True)
@@ -107,12 +110,26 @@ class Landing:
         descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
         file = os.fdopen(descriptor, "r+b")
         try:
+            self._lock(descriptor)
             os.fchmod(descriptor, 0o600)
             self._continue(file)
         except BaseException:
             file.close()
             raise
         return file
+
+    def _lock(self, descriptor: int) -> None:
+        """Keep others off: the process that fetched for a run that was killed may live for a moment more."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_alone = os.path.samestat(os.fstat(descriptor), self._part.stat())
+        except (BlockingIOError, FileNotFoundError):
+            is_alone = False
+        if not is_alone:
+            raise RemoteError(
+                f"{self._target.name} is being fetched by another process; if that goes on, see which one holds {self._part}",
+                transient=True,
+            )
 
     def _continue(self, file: BinaryIO) -> None:
         file.truncate(self._kept(file))
@@ -137,9 +154,8 @@ def landing(target: Path, path: str, file: RemoteFile) -> Iterator[Landing]:
 
     A fault of the local disk is `StateTrouble`.
     """
-    origin = {"path": path, "size": file.size, "modified": file.modified.isoformat()}
     try:
-        place = Landing(target, origin)
+        place = Landing(target, path, file)
         try:
             yield place
         except (NotAsListed, NotThere):

@@ -1,6 +1,6 @@
 """A file server in memory: the same contract, without a network. For tests and rehearsals."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Self
@@ -47,6 +47,9 @@ class MemoryRemote:
     def find(self, path: str) -> RemoteFile | None:
         """Return the file at `path`, or None."""
         return self._described(path) if path in self._files else None
+
+    def expect(self, folder: str, files: Sequence[tuple[RemoteFile, Path]]) -> None:
+        """Wait until they are fetched: that takes no time here."""
 
     def fetch(self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet) -> str:
         """Bring one listed file to `target` and return its SHA-256 (hex)."""

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity import wait_exponential_jitter as growing
@@ -13,15 +13,17 @@ from tenacity.wait import wait_base
 from closedloop.errors import AlreadyThere, RemoteError
 from closedloop.model.file import RemoteFile
 from closedloop.remote.base import NotAsListed, Progress, Remote, quiet
+from closedloop.remote.wrapper import Wrapper
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+ATTEMPTS = 4
 A_LITTLE_LONGER = growing(initial=1, max=30)
 
 
-class RetryingRemote:
+class RetryingRemote(Wrapper):
     """Tries again what failed transiently, `attempts` times in all, waiting longer each time.
 
     Publishing is never tried again: it mails people. Neither is a refused log-in, nor a file that is not as it was
@@ -31,11 +33,11 @@ class RetryingRemote:
     def __init__(
         self,
         inner: Remote,
-        attempts: int = 4,
+        attempts: int = ATTEMPTS,
         wait: wait_base = A_LITTLE_LONGER,
         sleep: Callable[[float], None] = really_sleep,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._attempts = attempts
         self._wait = wait
         self._sleep = sleep
@@ -70,34 +72,30 @@ class RetryingRemote:
 
         self._persist(store)
 
-    def publish(self, staged: str, path: str) -> None:
-        """Rename, once."""
-        self._inner.publish(staged, path)
-
     def remove(self, path: str) -> None:
         """Remove, and remove again."""
         self._persist(lambda: self._inner.remove(path))
 
-    def close(self) -> None:
-        """End the connection."""
-        self._inner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
     def _persist(self, act: Callable[[], T]) -> T:
-        patient = Retrying(
-            stop=stop_after_attempt(self._attempts),
-            wait=self._wait,
-            sleep=self._sleep,
-            retry=retry_if_exception(_can_help),
-            before_sleep=_tell,
-            reraise=True,
-        )
-        return patient(act)
+        return persist(act, self._attempts, self._wait, self._sleep)
+
+
+def persist(
+    act: Callable[[], T],
+    attempts: int = ATTEMPTS,
+    wait: wait_base = A_LITTLE_LONGER,
+    sleep: Callable[[float], None] = really_sleep,
+) -> T:
+    """Do it, and do it again where it failed transiently, `attempts` times in all."""
+    patient = Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=wait,
+        sleep=sleep,
+        retry=retry_if_exception(_can_help),
+        before_sleep=_tell,
+        reraise=True,
+    )
+    return patient(act)
 
 
 def _can_help(error: BaseException) -> bool:

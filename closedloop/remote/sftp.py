@@ -1,7 +1,7 @@
 """The platform's file server, reached over SFTP."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,12 +19,14 @@ from closedloop.errors import (
 from closedloop.model.file import RemoteFile
 from closedloop.model.settings import Client
 from closedloop.remote.access import Access, Secrets
+from closedloop.remote.ahead import AheadRemote
 from closedloop.remote.base import NotAsListed, Progress, Remote, quiet
 from closedloop.remote.connection import Connection
 from closedloop.remote.conversation import Refused
 from closedloop.remote.landing import landing
 from closedloop.remote.packets import Attributes
 from closedloop.remote.patience import USUAL, Patience
+from closedloop.remote.porter import Porter, orders
 from closedloop.remote.retrying import RetryingRemote
 from closedloop.remote.session import Session
 
@@ -34,10 +36,16 @@ def open_remote(
 ) -> Remote:
     """Return the file server of a client, with transient faults tried again. Connects when first used.
 
-    Paths in the settings are relative to `root`; `name` is the client's in closedloop.toml, for messages.
+    Paths in the settings are relative to `root`; `name` is the client's in closedloop.toml, for messages. Large files that
+    are expected are fetched in processes of their own.
     """
     slowest = replace(patience, slowest_bytes_per_second=client.slowest_bytes_per_second)
-    return RetryingRemote(SftpRemote(client, root, secrets, slowest, name))
+    alone = RetryingRemote(SftpRemote(client, root, secrets, slowest, name))
+    if client.connections == 1:
+        return alone
+    return AheadRemote(
+        alone, lambda: Porter(orders(client, root, secrets, slowest, name)), client.connections
+    )
 
 
 class SftpRemote:
@@ -76,6 +84,14 @@ class SftpRemote:
             except NotThere:
                 return None
 
+    def connect(self) -> None:
+        """Be connected from now on, rather than from the first call that needs it."""
+        with self._session():
+            pass
+
+    def expect(self, folder: str, files: Sequence[tuple[RemoteFile, Path]]) -> None:
+        """Wait until they are fetched: there is one connection."""
+
     def fetch(self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet) -> str:
         """Bring one listed file to `target` and return its SHA-256 (hex)."""
         path = f"{folder.rstrip('/')}/{file.name}"
@@ -88,21 +104,21 @@ class SftpRemote:
             ) from error
 
     def _fetch(self, path: str, file: RemoteFile, target: Path, progress: Progress) -> str:
-        with (
-            landing(target, path, file) as place,
-            self._session(file.size - place.done) as session,
-        ):
+        with landing(target, path, file) as place:
+            # Told before we wait for a connection, too.
+            progress(place.done, file.size)
 
             def sink(data: memoryview) -> None:
                 place.write(data)
                 progress(place.done, file.size)
 
-            with session.reading(path) as opened:
-                _check_same(path, opened.attributes(), file)
-                opened.read(place.done, file.size, sink)
-            # The provider may write in place: what came is whole only if nothing changed meanwhile.
-            _check_same(path, session.attributes(path), file)
-            return place.land()
+            with self._session(file.size - place.done) as session:
+                with session.reading(path) as opened:
+                    _check_same(path, opened.attributes(), file)
+                    opened.read(place.done, file.size, sink)
+                # The provider may write in place: what came is whole only if nothing changed meanwhile.
+                _check_same(path, session.attributes(path), file)
+                return place.land()
 
     def stage(self, source: Path, path: str, progress: Progress = quiet) -> None:
         """Store `source` at `path`, which must be free, and check the stored size."""

@@ -11,8 +11,10 @@ from closedloop.core.report import troubles
 from closedloop.core.restart import Choice
 from closedloop.errors import ProjectError, RemoteError
 from closedloop.model.error_file import ErrorFile
+from closedloop.model.file import RemoteFile
 from closedloop.model.run import FileStatus, PullResult, RunReport
 from closedloop.model.wave import Wave
+from closedloop.remote.base import Progress, quiet
 from closedloop.remote.memory import MemoryRemote
 
 CLICKS = (
@@ -255,6 +257,27 @@ def test_a_file_that_cannot_be_fetched_is_said_to_be_and_comes_next_time(desk: D
     assert files(report)["20261120_unsubscribes.csv"].status is FileStatus.LOADED
     assert report.exit_code == 69
     assert only(desk.pull()).name == "20261120_clicks.csv"
+
+
+def test_a_long_wait_for_a_file_lets_others_into_the_warehouse(desk: Desk) -> None:
+    held: list[bool] = []
+
+    class Slow(MemoryRemote):
+        def fetch(
+            self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet
+        ) -> str:
+            for left in (1_000, 1_000_000_000):
+                progress(0, left)
+                opened = (path.resolve() for path in Path("/proc/self/fd").iterdir())
+                held.append(any(path.name == "warehouse.duckdb" for path in opened))
+            return desk.remote.fetch(folder, file, target)
+
+        def listing(self, folder: str) -> list[Any]:
+            return desk.remote.listing(folder)
+
+    desk.put("20261120_clicks.csv", CLICKS + click())
+    assert only(desk.pull(remote=Slow())).status is FileStatus.LOADED
+    assert held == [True, False]
 
 
 def test_too_many_rejects_refuse_a_file_and_leave_its_earlier_load(desk: Desk) -> None:

@@ -14,8 +14,13 @@ from closedloop.emulator.config import Config
 from closedloop.emulator.misbehaviour import Misbehaviour
 from closedloop.emulator.platform import Platform
 from closedloop.emulator.server import Server
+from closedloop.model.file import RemoteFile
 from closedloop.model.settings import Client
+from closedloop.remote.ahead import AheadRemote
+from closedloop.remote.base import Progress, Remote, quiet
 from closedloop.remote.memory import MemoryRemote
+from closedloop.remote.patience import USUAL
+from closedloop.remote.porter import Porter, orders
 from closedloop.remote.sftp import SftpRemote
 
 
@@ -40,7 +45,7 @@ class DiskPlace:
     """A remote whose folder is also one of this disk."""
 
     def __init__(self, client: Client, folder: str, disk: Path) -> None:
-        self.remote = SftpRemote(client, disk, os.environ.get)
+        self.remote: Remote = SftpRemote(client, disk, os.environ.get)
         self.folder = folder
         self._disk = disk
 
@@ -56,6 +61,23 @@ class DiskPlace:
 
 def _openssh(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
     return DiskPlace(request.getfixturevalue("sshd"), str(disk), disk)
+
+
+class Expecting(AheadRemote):
+    """Expects each file just before it is fetched, so that all are fetched by porters."""
+
+    def fetch(self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet) -> str:
+        """Expect it, and fetch it."""
+        self.expect(folder, [(file, target)])
+        return super().fetch(folder, file, target, progress)
+
+
+def _porters(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
+    client = request.getfixturevalue("sshd")
+    place = DiskPlace(client, str(disk), disk)
+    words = orders(client, disk, os.environ.get, USUAL, "de")
+    place.remote = Expecting(place.remote, lambda: Porter(words), 2, worth_bytes=0)
+    return place
 
 
 def _asyncssh(request: pytest.FixtureRequest, disk: Path) -> DiskPlace:
@@ -106,6 +128,7 @@ CHATTY = Misbehaviour(noise_lines=40, rekey_bytes=100_000, rename_copies=True)
 # A further server joins the conformance suite by a line here.
 PLACES = {
     "openssh": _openssh,
+    "porters": _porters,
     "asyncssh": _asyncssh,
     "emulator": _emulator,
     "odd emulator": _odd,

@@ -97,6 +97,12 @@ def test_a_fetched_file_is_for_its_owner_only_and_leaves_nothing_else(
     assert (landing / "a.csv").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_fetched_file_bears_the_time_it_has_on_the_server(place: Place, tmp_path: Path) -> None:
+    place.put("a.csv", CONTENT, NOON)
+    place.remote.fetch(place.folder, RemoteFile("a.csv", len(CONTENT), NOON), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").stat().st_mtime == NOON.timestamp()
+
+
 def test_fetching_tells_how_far_it_is(place: Place, tmp_path: Path) -> None:
     place.put("a.csv", CONTENT, NOON)
     told: list[tuple[int, int]] = []
