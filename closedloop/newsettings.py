@@ -49,19 +49,20 @@ host_keys      = [{host_keys}]    # as the platform told you: "ssh-ed25519 AAAA.
 upload         = {upload}
 download       = {download}
 {errors}    # where the platform leaves its own error files; while one is there, sends wait
+{logs}    # where it keeps its import log; with it, and with errors, a wave is confirmed minutes after its import
 timezone       = {timezone}
 retention_days = 14          # days that the server keeps response files
 # files        = {{ clicks = "{{date:%Y%m%d}}-klicks.csv" }}    # this client's own file names, by schema
 """
 
 MAIL = """\
-# Who is told of each run. More keys, such as user and password_env: docs/mail.md
+# Who is told of each run. All keys: docs/mail.md
 [mail]
 url      = {url}
 from     = {sender}    # a sender that your mail server takes
 to       = [{to}]
 language = {language}
-"""
+{log_in}"""
 
 NO_MAIL = """\
 # Who is told of each run; without this section nobody is. All keys: docs/mail.md
@@ -84,6 +85,8 @@ NO_PAGE = """\
 # language = "en"
 """
 
+USUAL_MAIL_VARIABLE = "CLOSEDLOOP_MAIL_PASSWORD"
+
 NO_HOST_KEY = "ssh-ed25519 AAAA..."
 """Stands where the host key is still to come; `closedloop check` names it."""
 
@@ -91,6 +94,8 @@ READ_AS: dict[str, tuple[type[Client] | type[Mail], str]] = {
     **{field: (Client, field) for field in Client.model_fields},
     "mail_to": (Mail, "to"),
     "smtp": (Mail, "url"),
+    "smtp_user": (Mail, "user"),
+    "smtp_password_env": (Mail, "password_env"),
     "language": (Mail, "language"),
 }
 """The key of a project file that an answer becomes."""
@@ -98,7 +103,7 @@ READ_AS: dict[str, tuple[type[Client] | type[Mail], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a new project is told; the defaults are samples. `password_env` goes before `key`."""
+    """What a new project is told; the defaults are samples. `password_env` goes before `key`; `smtp_password_env` needs `smtp_user`."""
 
     client: str = "de"
     host: str = "sftp.example.com"
@@ -110,10 +115,19 @@ class Answers:
     upload: str = "/incoming"
     download: str = "/outgoing"
     errors: str | None = None
+    logs: str | None = None
     timezone: str = "Europe/Berlin"
     mail_to: tuple[str, ...] = ()
     smtp: str = "smtp://localhost"
+    smtp_user: str | None = None
+    smtp_password_env: str = USUAL_MAIL_VARIABLE
     language: str | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The environment variables that must hold a password."""
+        of_the_mail = self.smtp_password_env if self.mail_to and self.smtp_user else None
+        return tuple(name for name in (self.password_env, of_the_mail) if name)
 
 
 def refused(field: str, value: Any) -> str | None:
@@ -144,7 +158,8 @@ def client_section(answers: Answers) -> str:
         name=answers.client,
         port=answers.port,
         log_in=_log_in(answers),
-        errors=_errors(answers.errors),
+        errors=_folder("errors", answers.errors),
+        logs=_folder("logs", answers.logs),
         host_keys=_list(answers.host_keys or (NO_HOST_KEY,)),
         **{field: _quoted(getattr(answers, field)) for field in texts},
     )
@@ -158,8 +173,8 @@ def _log_in(answers: Answers) -> str:
     return f'key            = {_quoted(answers.key)}     # the private key; or password_env = "{instead}"'
 
 
-def _errors(folder: str | None) -> str:
-    return f"errors         = {_quoted(folder)}" if folder else '# errors       = "/errors"'
+def _folder(key: str, folder: str | None) -> str:
+    return f"{key:<14} = {_quoted(folder)}" if folder else f'# {key:<12} = "/{key}"'
 
 
 def _mail(answers: Answers, language: str) -> str:
@@ -171,7 +186,15 @@ def _mail(answers: Answers, language: str) -> str:
         sender=_quoted(f"closedloop@{domain}"),
         to=_list(answers.mail_to),
         language=language,
+        log_in=_mail_log_in(answers),
     )
+
+
+def _mail_log_in(answers: Answers) -> str:
+    if not answers.smtp_user:
+        return '# user   = "closedloop"    # if it wants a log-in; with password_env\n'
+    user, variable = _quoted(answers.smtp_user), _quoted(answers.smtp_password_env)
+    return f"user     = {user}\npassword_env = {variable}    # this variable holds the password\n"
 
 
 def _list(texts: Iterable[str]) -> str:

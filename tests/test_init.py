@@ -134,22 +134,31 @@ def server(request: pytest.FixtureRequest) -> Client:
 AT_ONCE = ("--user", "r_shop", "--key", "keys/id", "--upload", "/in", "--download", "/out")
 
 
+THE_REST = (
+    ("User [r_example]: ", "r_shop"),
+    ("Log in with (key, password) [key]: ", "password"),
+    ("Variable [CLOSEDLOOP_AT_PASSWORD]: ", ""),
+    ("Upload folder [/incoming]: ", "/import"),
+    ("Download folder [/outgoing]: ", " "),
+    ("Error folder: ", "/errors"),
+    ("Log folder: ", "/protocols"),
+    ("Time zone [Europe/Vienna]: ", ""),
+    ("Mail reports to: ", "ops@example.com, anna@example.com"),
+    ("Mail server [smtp://localhost]: ", "smtps://mail.example.com"),
+    ("Mail user: ", "closedloop@example.com"),
+    ("Mail variable [CLOSEDLOOP_MAIL_PASSWORD]: ", "SMTP_PASSWORD"),
+    ("Language [en]: ", "de"),
+)
+
+
 def test_all_answers_stand_in_a_project_that_is_sound(init: Init, shop: Path, sshd: Client) -> None:
     terminal = init()
     terminal.answer("Client [de]: ", "at")
     terminal.answer("Host [sftp.example.com]: ", sshd.host)
     terminal.answer("Port [22]: ", f" {sshd.port} ")
     terminal.answer("Is this their key? [y/N]: ", "y")
-    terminal.answer("User [r_example]: ", "r_shop")
-    terminal.answer("Log in with (key, password) [key]: ", "password")
-    terminal.answer("Variable [CLOSEDLOOP_AT_PASSWORD]: ")
-    terminal.answer("Upload folder [/incoming]: ", "/import")
-    terminal.answer("Download folder [/outgoing]: ", " ")
-    terminal.answer("Error folder: ", "/errors")
-    terminal.answer("Time zone [Europe/Vienna]: ")
-    terminal.answer("Mail reports to: ", "ops@example.com, anna@example.com")
-    terminal.answer("Mail server [smtp://localhost]: ", "smtps://mail.example.com")
-    terminal.answer("Language [en]: ", "de")
+    for question, text in THE_REST:
+        terminal.answer(question, text)
     assert terminal.end() == 0
     project = load_project(shop)
     client = project.client("at")
@@ -159,7 +168,8 @@ def test_all_answers_stand_in_a_project_that_is_sound(init: Init, shop: Path, ss
         None,
         "CLOSEDLOOP_AT_PASSWORD",
     )
-    assert (client.upload, client.download, client.errors) == ("/import", "/outgoing", "/errors")
+    assert (client.upload, client.download) == ("/import", "/outgoing")
+    assert (client.errors, client.logs) == ("/errors", "/protocols")
     assert client.timezone == "Europe/Vienna"
     assert {job.client for job in project.jobs.values()} == {"at"}
     mail = project.settings.mail
@@ -168,7 +178,9 @@ def test_all_answers_stand_in_a_project_that_is_sound(init: Init, shop: Path, ss
         "smtps://mail.example.com",
         ("ops@example.com", "anna@example.com"),
     )
+    assert (mail.user, mail.password_env) == ("closedloop@example.com", "SMTP_PASSWORD")
     assert (mail.language, project.settings.page_language) == ("de", "de")
+    assert "read -rs SMTP_PASSWORD && export SMTP_PASSWORD" in terminal.seen
     assert "read -rs CLOSEDLOOP_AT_PASSWORD && export CLOSEDLOOP_AT_PASSWORD" in terminal.seen
     assert "closedloop --project shop check --online" in terminal.seen
 
@@ -232,7 +244,8 @@ def test_ctrl_c_at_any_question_writes_nothing(
     init: Init, shop: Path, sshd: Client, question: str
 ) -> None:
     terminal = init("--host", sshd.host, "--port", str(sshd.port), *AT_ONCE, "--mail-to", "a@b.de")
-    for each in ("Client [de]: ", "Is this their key?", "Error folder", "Time zone", "Mail server"):
+    questions = ("Client [de]: ", "Is this their key?", "Error f", "Time zone", "Mail server")
+    for each in (*questions, "Mail user"):
         if question == each:
             break
         terminal.answer(each)
@@ -260,7 +273,7 @@ def test_a_wrong_answer_is_asked_again(
 ) -> None:
     terminal = init()
     usual = ("Client", "Host", "Port", "User", "Log in", "Key", "Upload", "Download", "Error f")
-    for each in (*usual, "Time zone", "Mail reports to", "Mail server", "Language"):
+    for each in (*usual, "Time zone", "Mail reports to", "Mail server", "Mail user", "Language"):
         if question.startswith(each):
             break
         terminal.answer(each, "ops@example.com" if each == "Mail reports to" else "")
@@ -292,6 +305,23 @@ def test_off_a_terminal_nothing_is_asked_and_samples_are_written(shop: Path) -> 
     assert project.settings.page_language == "de"
 
 
+def test_a_mail_server_that_wants_a_log_in_gets_one_off_a_terminal_too(shop: Path) -> None:
+    words = ("--mail-to", "ops@example.com", "--smtp-user", "ops", "--logs", "/logs")
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [sys.executable, "-m", "closedloop", "init", str(shop), *words],
+        input="",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    project = load_project(shop)
+    mail = project.settings.mail
+    assert mail
+    assert (mail.user, mail.password_env) == ("ops", "CLOSEDLOOP_MAIL_PASSWORD")
+    assert project.client("de").logs == "/logs"
+    assert "read -rs CLOSEDLOOP_MAIL_PASSWORD && export" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
@@ -299,6 +329,8 @@ def test_off_a_terminal_nothing_is_asked_and_samples_are_written(shop: Path) -> 
         pytest.param("--mail-to", "ops", "--mail-to: 'ops' is no mail address", id="mail"),
         pytest.param("--timezone", "Wien", "--timezone: 'Wien' is no time zone", id="zone"),
         pytest.param("--password-env", "", "--key and --password-env: one", id="two log-ins"),
+        pytest.param("--smtp-password-env", "X", "whose password? It needs --smtp-user", id="no user"),
+        pytest.param("--logs", "logs", "--logs: 'logs' must start with '/'", id="folder"),
     ],
 )  # fmt: skip
 def test_a_wrong_option_is_refused_before_anything_is_written(

@@ -75,6 +75,14 @@ def _ask_for_the_clients_ways(known: Given) -> None:
         "Where the platform leaves its own error files; Enter: nobody looks.",
         "",
     )
+    if known["errors"]:
+        _ask(
+            known,
+            "logs",
+            "Log folder",
+            "Where it keeps its import log, which confirms a wave within minutes; Enter: the response files do, a day later.",
+            "",
+        )
     zone = _machine_zone() or SAMPLES.timezone
     _ask(
         known,
@@ -100,7 +108,19 @@ def _ask_for_the_reports(known: Given) -> None:
             "Mail server",
             "smtp://host:port, or smtps://host for TLS from the start.",
         )
+        _ask_for_the_mail_log_in(known)
     _ask(known, "language", "Language", "Of the mails and the page: en, or de.", "en")
+
+
+def _ask_for_the_mail_log_in(known: Given) -> None:
+    _ask(known, "smtp_user", "Mail user", "The name to log in there with; Enter: no log-in.", "")
+    if known["smtp_user"]:
+        _ask(
+            known,
+            "smtp_password_env",
+            "Mail variable",
+            "The name of the environment variable that holds its password.",
+        )
 
 
 def _ask(known: Given, field: str, title: str, explained: str, default: str | None = None) -> None:

@@ -32,9 +32,15 @@ if TYPE_CHECKING:
 @click.option("--upload", help="Folder on the server for subscriber files.  [/incoming]")
 @click.option("--download", help="Folder on the server with the response files.  [/outgoing]")
 @click.option("--errors", help="Folder where the platform leaves its own error files.")
+@click.option("--logs", help="Folder with its import log; with --errors it confirms waves early.")
 @click.option("--timezone", help="Of the client at the platform.  [Europe/Berlin]")
 @click.option("--mail-to", multiple=True, help="Who hears of each run; may be repeated.")
 @click.option("--smtp", help="The mail server.  [smtp://localhost]")
+@click.option("--smtp-user", help="The name to log in there with, if it wants one.")
+@click.option(
+    "--smtp-password-env",
+    help="The variable that holds its password.  [CLOSEDLOOP_MAIL_PASSWORD]",
+)
 @click.option("--language", type=click.Choice(["en", "de"]), help="Of the mails and the page.")
 @click.option(
     "--emulator", type=click.Path(file_okay=False, path_type=Path),
@@ -80,6 +86,8 @@ def _answers(given: dict[str, Any], *, asked: bool) -> "Answers":
     known = {field: value for field, value in given.items() if value not in (None, ())}
     if "key" in known and "password_env" in known:
         raise ProjectError("--key and --password-env: one of them is enough to log in")
+    if "smtp_password_env" in known and "smtp_user" not in known:
+        raise ProjectError("--smtp-password-env: whose password? It needs --smtp-user")
     for field, value in known.items():
         if complaint := refused(field, value):
             raise ProjectError(f"--{field.replace('_', '-')}: {complaint}")
@@ -94,6 +102,7 @@ def _next_steps(folder: Path, answers: "Answers") -> list[str]:
     call = _call(folder)
     return [
         *_still_to_come(folder, answers),
+        *(f"read -rs {variable} && export {variable}" for variable in answers.secrets),
         f"{folder}/jobs/send_newsletter.toml: your source_mailing and selection",
         f"{call} check",
         f"{call} check --online",
@@ -118,9 +127,7 @@ def _still_to_come(folder: Path, answers: "Answers") -> list[str]:
             f"{where}: host_keys, which you get from the platform's support; or by ssh-keyscan {server}, once they",
             f"  confirmed its fingerprint: ssh-keyscan {server} | ssh-keygen -lf -",
         ]
-    if answers.password_env:
-        return [*steps, f"read -rs {answers.password_env} && export {answers.password_env}"]
-    if not (folder / answers.key).is_file():
+    if not answers.password_env and not (folder / answers.key).is_file():
         steps.append(
             f"{folder / answers.key}: put your private key there, chmod 600; the platform has its public half"
         )
