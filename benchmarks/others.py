@@ -26,7 +26,7 @@ PROGRAMS = {
     "shell": ["bash", str(HOME / "shell.sh")],
 }
 TITLES = {
-    "plain": "paramiko, pandas, `to_sql` into SQLite (six times slower into DuckDB); bad rows: nulls",
+    "plain": "paramiko, pandas, `to_sql` into SQLite (eight times slower into DuckDB); bad rows: nulls",
     "dlt": "dlt 1.31, filesystem source read by DuckDB; bad rows: dropped unsaid",
     "singer": "Singer tap-sftp, target-duckdb, all columns as text, as a typed one ends at its first bad row; bad rows: loaded",
     "shell": "OpenSSH's `sftp`, DuckDB's shell; bad rows: dropped unsaid",
