@@ -17,8 +17,8 @@ from closedloop.core.confirm import (
     unseen,
     watched,
 )
-from closedloop.core.plan import plan, window
-from closedloop.core.report import NOT_TAKEN_IN, from_json, gaps, troubles
+from closedloop.core.plan import Plan, plan, window
+from closedloop.core.report import NOT_TAKEN_IN, from_json, gaps, losses, troubles
 from closedloop.core.room import scarcity
 from closedloop.core.sent import sent_in
 from closedloop.core.slots import current_slot, next_slot
@@ -48,7 +48,8 @@ class JobStatus:
     """One job: when it ran, how that ended, when it is due, and what a person should know. Times are UTC.
 
     `last_wave` says what is known of the latest wave that went out, `unconfirmed` of each that nothing shows yet;
-    `missing` are the files that never came and still may. `next_steps` are what the open error files offer.
+    `missing` are the files that never came and still may, `lost` those that the server forgot lately. `next_steps` are what the
+    open error files offer, and what to do about such files.
     """
 
     job: str
@@ -64,6 +65,7 @@ class JobStatus:
     last_wave: str | None = None
     unconfirmed: tuple[str, ...] = ()
     missing: tuple[MissingFile, ...] = ()
+    lost: tuple[MissingFile, ...] = ()
     next_steps: tuple[NextStep, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -131,11 +133,14 @@ def _glance(
     client = project.client(job.client)
     waves = [wave for wave in ledger.waves(job.client) if wave.job == name]
     reported = _reported(last)
-    missing = _missing(job, project, ledger, _on_its_way(reported, ours, now), now)
+    absent = _absent(job, project, ledger, _on_its_way(reported, ours, now), now)
+    asked_for = _asked_for(name, absent)
     sentences = [
         *(_about_error(error, client.zone) for error in ours),
         *(line for line in _told(last, reported) if not any(line in one.problem for one in ours)),
-        *gaps(missing),
+        *gaps(absent.missing),
+        *losses(absent.lost),
+        *(f"{step.when}: {step.command}" for step in asked_for),
         *(_about(w) for w in waves if w.state not in SETTLED and w.wave_id not in told),
         *(mailed_twice(wave) for wave in watched(waves, now) if wave.mailings > 1),
         *(not_seen(wave, days_since(wave, now)) for wave in unseen(waves, now)),
@@ -156,8 +161,12 @@ def _glance(
         sentences=tuple(f"{name}: {sentence}" for sentence in sentences),
         last_wave=evidence(sent[-1]) if sent else None,
         unconfirmed=tuple(evidence(wave) for wave in unconfirmed(waves, now)),
-        missing=missing,
-        next_steps=tuple(dict.fromkeys(step for error in ours for step in error.next_steps)),
+        missing=absent.missing,
+        lost=absent.lost,
+        next_steps=(
+            *dict.fromkeys(step for error in ours for step in error.next_steps),
+            *asked_for,
+        ),
     )
 
 
@@ -199,19 +208,27 @@ def _on_its_way(
     return [RemoteFile(name, 0, now) for name in names]
 
 
-def _missing(
+def _absent(
     job: SendJob | PullJob,
     project: Project,
     ledger: Ledger,
     there: Sequence[RemoteFile],
     now: datetime,
-) -> tuple[MissingFile, ...]:
+) -> Plan:
     """Return what the next pull misses, as far as it can be told without asking the server."""
     if not isinstance(job, PullJob):
-        return ()
+        return Plan((), (), 0)
     client = project.client(job.client)
     days = window(now, client.zone, client.retention_days, job.expected_by)
-    return plan(there, ledger.files(job.client), project.incoming(job), days).missing
+    return plan(there, ledger.files(job.client), project.incoming(job), days)
+
+
+def _asked_for(job: str, absent: Plan) -> list[NextStep]:
+    """Return how the files that did not come may still come in."""
+    if not absent.missing and not absent.lost:
+        return []
+    when = "ask the platform's support for files that stay away; once they lie on the server"
+    return [NextStep(when=when, command=f"closedloop run {job}")]
 
 
 def _about_error(error: ErrorFile, zone: ZoneInfo) -> str:

@@ -683,6 +683,6 @@ def test_the_status_after_a_run_says_what_is_missing(desk: Desk, closedloop: Run
     closedloop("-p", desk.shop, "--now", NOW, "run", "pull_responses")
     pull, _ = json.loads(closedloop("-p", desk.shop, "--now", NOW, "status", "--json").out)["jobs"]
     assert (pull["last_run"][:16], pull["exit_code"]) == ("2026-11-20T12:00", 0)
-    (sentence,) = pull["sentences"]
+    sentence, _ = pull["sentences"]
     assert sentence.startswith("pull_responses: mailing_recipients, links, clicks, opens, ")
     assert sentence.endswith(" of 2026-11-20 are missing: 14 days left to fetch them")

@@ -155,10 +155,31 @@ def test_what_never_came_is_named_with_the_days_left_as_of_now(
     status = seen(project, ledger)["pull_responses"]
     assert status.sentences == (
         "pull_responses: clicks of 2026-11-19 is missing: 13 days left to fetch it",
+        "pull_responses: ask the platform's support for files that stay away; once they lie on the server: closedloop run pull_responses",
     )
+    assert [step.command for step in status.next_steps] == ["closedloop run pull_responses"]
     assert status.as_dict()["missing"] == [
         {"schema": "clicks", "day": "2026-11-19", "days_left": 13}
     ]
+
+
+def test_what_is_lost_is_named_for_a_while_with_what_may_help(
+    project: Project, ledger: Ledger
+) -> None:
+    every = project.jobs["pull_responses"].model_dump()["schemas"]
+    for back in range(40):
+        day = NOW.date() - timedelta(days=back)
+        for schema in every:
+            if back not in {16, 17, 29} and (schema, back) not in {("opens", 28), ("clicks", 20)}:
+                ledger.put_load(loaded(schema, day))
+    status = seen(project, ledger)["pull_responses"]
+    assert status.sentences[0] == (
+        "pull_responses: never came, and the server keeps them no longer: opens of 2026-10-23; clicks of 2026-10-31; "
+        "all eight files of 2026-11-03 to 2026-11-04"
+    )
+    assert status.sentences[1].endswith("closedloop run pull_responses")
+    assert status.missing == ()
+    assert status.as_dict()["lost"][0] == {"schema": "opens", "day": "2026-10-23", "days_left": -14}
 
 
 @pytest.mark.parametrize("status", [FileStatus.WAITING, FileStatus.UNREACHABLE])

@@ -22,6 +22,11 @@ class Window:
     retention_days: int
     today_is_due: bool
 
+    @property
+    def oldest(self) -> date:
+        """The first day whose files can still be fetched."""
+        return self.today - timedelta(days=self.retention_days)
+
     def days_left(self, day: date) -> int:
         """Return the days until a file of this day can't be fetched any more; 0 is the last one."""
         return self.retention_days - (self.today - day).days
@@ -39,11 +44,12 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is new or restated, what is missing, and how many names were not ours."""
+    """What is new or restated, what is missing, how many names were not ours, and what the server forgot before it came."""
 
     take: tuple[Planned, ...]
     missing: tuple[MissingFile, ...]
     ignored: int
+    lost: tuple[MissingFile, ...] = ()
 
 
 def window(now: datetime, zone: ZoneInfo, retention_days: int, expected_by: str) -> Window:
@@ -71,7 +77,12 @@ def plan(
     ]
     there = {(schema.name, day) for _, schema, day in ours}
     there |= {(load.file.schema, load.file.day) for load in known.values()}
-    return Plan(tuple(take), tuple(_missing(there, list(schemas), days)), ignored)
+    return Plan(
+        tuple(take),
+        tuple(_missing(there, list(schemas), days)),
+        ignored,
+        tuple(_lost(there, list(schemas), days)),
+    )
 
 
 def recognised(
@@ -107,13 +118,24 @@ def _missing(
 
     The first day that anything was delivered is the first that is expected.
     """
+    newest = days.today if days.today_is_due else days.today - timedelta(days=1)
+    return _absent(there, schemas, days, (days.oldest, newest))
+
+
+def _lost(there: set[tuple[str, date]], schemas: list[str], days: Window) -> Iterable[MissingFile]:
+    """Name every expected file that never came and that the server has forgotten, for as long again as it keeps files."""
+    keeps = timedelta(days=days.retention_days)
+    return _absent(there, schemas, days, (days.oldest - keeps, days.oldest - timedelta(days=1)))
+
+
+def _absent(
+    there: set[tuple[str, date]], schemas: list[str], days: Window, span: tuple[date, date]
+) -> Iterable[MissingFile]:
     if not there:
         return
-    seen = [day for _, day in there]
-    oldest = max(min(seen), days.today - timedelta(days=days.retention_days))
-    newest = days.today if days.today_is_due else days.today - timedelta(days=1)
-    for back in range((newest - oldest).days + 1):
-        day = oldest + timedelta(days=back)
+    first, last = max(span[0], min(day for _, day in there)), span[1]
+    for back in range((last - first).days + 1):
+        day = first + timedelta(days=back)
         for schema in schemas:
             if (schema, day) not in there:
                 yield MissingFile(schema, day, days.days_left(day))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from closedloop.core.confirm import days_since, evidence, mailed_twice, not_seen
@@ -157,6 +158,17 @@ def failure(file: FileOutcome) -> str:
 
 def gaps(missing: Sequence[MissingFile]) -> list[str]:
     """Return a sentence for each stretch of days that miss the same files: which, and how long they can still be fetched."""
+    return [_gap(*stretch) for stretch in _stretches(missing)]
+
+
+def losses(lost: Sequence[MissingFile]) -> list[str]:
+    """Return one sentence for the files that can't be fetched any more; none where nothing is lost."""
+    whole = "; ".join(f"{what} of {when}" for what, when in starmap(_named, _stretches(lost)))
+    return [f"never came, and the server keeps them no longer: {whole}"] if whole else []
+
+
+def _stretches(missing: Sequence[MissingFile]) -> list[tuple[list[str], list[tuple[date, int]]]]:
+    """Return the days in a row that miss the same schemas' files, each with the days left."""
     days: dict[tuple[date, int], list[str]] = {}
     for file in missing:
         days.setdefault((file.day, file.days_left), []).append(file.schema)
@@ -167,17 +179,22 @@ def gaps(missing: Sequence[MissingFile]) -> list[str]:
             stretches[-1].append(day)
         else:
             stretches.append([day])
-    return [_gap(days[stretch[0]], stretch) for stretch in stretches]
+    return [(days[stretch[0]], stretch) for stretch in stretches]
+
+
+def _named(schemas: list[str], stretch: list[tuple[date, int]]) -> tuple[str, str]:
+    """Return which files a stretch lacks, and the day or days."""
+    what = "all eight files" if set(schemas) == set(RESPONSE_SCHEMAS) else ", ".join(schemas)
+    (first, _), (last, _) = stretch[0], stretch[-1]
+    return what, f"{first:%Y-%m-%d}" if first == last else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
 
 
 def _gap(schemas: list[str], stretch: list[tuple[date, int]]) -> str:
-    what = "all eight files" if set(schemas) == set(RESPONSE_SCHEMAS) else ", ".join(schemas)
-    (first, days_left), (last, _) = stretch[0], stretch[-1]
-    is_one = len(schemas) == 1 and first == last
-    verb, them = ("is", "it") if is_one else ("are", "them")
-    when = f"{first:%Y-%m-%d}"
-    if first != last:
-        when, them = f"{when} to {last:%Y-%m-%d}", "the first of them"
+    what, when = _named(schemas, stretch)
+    days_left, is_one_day = stretch[0][1], len(stretch) == 1
+    verb, them = ("is", "it") if is_one_day and len(schemas) == 1 else ("are", "them")
+    if not is_one_day:
+        them = "the first of them"
     left = (
         f"today is the last day to fetch {them}"
         if days_left <= 0
