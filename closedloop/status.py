@@ -18,7 +18,14 @@ from closedloop.core.confirm import (
     watched,
 )
 from closedloop.core.plan import Plan, plan, window
-from closedloop.core.report import NOT_TAKEN_IN, from_json, gaps, losses, troubles
+from closedloop.core.report import (
+    NOT_TAKEN_IN,
+    WHERE_FILES_STAY_AWAY,
+    from_json,
+    gaps,
+    losses,
+    troubles,
+)
 from closedloop.core.room import scarcity
 from closedloop.core.sent import sent_in
 from closedloop.core.slots import current_slot, next_slot
@@ -227,8 +234,7 @@ def _asked_for(job: str, absent: Plan) -> list[NextStep]:
     """Return how the files that did not come may still come in."""
     if not absent.missing and not absent.lost:
         return []
-    when = "ask the platform's support for files that stay away; once they lie on the server"
-    return [NextStep(when=when, command=f"closedloop run {job}")]
+    return [NextStep(when=WHERE_FILES_STAY_AWAY, command=f"closedloop run {job}")]
 
 
 def _about_error(error: ErrorFile, zone: ZoneInfo) -> str:

@@ -10,6 +10,8 @@ from closedloop.model.page import Calendar, DayState, DeliveryDay
 
 WEEKS = 13
 DAYS_OF_A_WEEK = 7
+HORIZON = timedelta(weeks=4)
+"""How far ahead of our clock the platform may be, as in a rehearsal; a file of a later day has a wrong name."""
 
 
 def calendar(
@@ -17,26 +19,32 @@ def calendar(
 ) -> Calendar:
     """Return the last weeks of a client's deliveries; `expected_by` says when each schema's file should be there.
 
-    The first day that anything was delivered is the first that is expected.
+    The first day that anything was delivered is the first that is expected. Days that are still to come are among them where
+    something of them has come.
     """
     latest = max(expected_by.values(), default="")
-    ours = [load for load in loads if load.file.schema in expected_by]
+    ours = [
+        load
+        for load in loads
+        if load.file.schema in expected_by and load.file.day <= days.today + HORIZON
+    ]
     if not ours:
         return Calendar(client, latest, ())
     by_day: dict[date, list[Load]] = {}
     for load in ours:
         by_day.setdefault(load.file.day, []).append(load)
     monday = _monday(days.today) - timedelta(weeks=WEEKS - 1)
-    first = max(min(by_day), monday)
+    first, last = max(min(by_day), monday), max(days.today, *by_day)
     shown = {
-        day: _day(day, by_day.get(day, []), expected_by, days, zone)
-        for day in _range(first, days.today)
+        day: _day(day, by_day.get(day, []), expected_by, days, zone) for day in _range(first, last)
     }
     weeks = tuple(
         tuple(shown.get(start + timedelta(days=n)) for n in range(DAYS_OF_A_WEEK))
-        for start in _range(_monday(first), days.today)[::DAYS_OF_A_WEEK]
+        for start in _range(_monday(first), last)[::DAYS_OF_A_WEEK]
     )
-    return Calendar(client, latest, weeks)
+    forgotten = range(-days.retention_days, 0)
+    lost = tuple(day for day in shown.values() if day.days_left in forgotten)
+    return Calendar(client, latest, weeks, lost)
 
 
 def _day(
@@ -64,7 +72,7 @@ def _state(
     days: Window,
     zone: ZoneInfo,
 ) -> DayState:
-    if missing and day == days.today and not days.today_is_due:
+    if missing and (day > days.today or (day == days.today and not days.today_is_due)):
         return DayState.AWAITED
     if not loads:
         return DayState.MISSING

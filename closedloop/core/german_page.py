@@ -70,6 +70,14 @@ PAGE_WORDS = {
     "What waits for a person": "Was auf jemanden wartet",
     "Files that have not come": "Dateien, die nicht gekommen sind",
     "since {time}": "seit {time}",
+    "Lost": "Verloren",
+    "{first} to {last}": "{first} bis {last}",
+    "The server keeps them no longer; only the platform's support can deliver them once more.": (
+        "Der Server hält sie nicht mehr vor; nur der Support der Plattform kann sie noch einmal liefern."
+    ),
+    "ask the platform's support for files that stay away; once they lie on the server": (
+        "wenn Dateien ausbleiben, den Support der Plattform um sie bitten; sobald sie auf dem Server liegen"
+    ),
     # figures
     "of the period chosen": "im gewählten Zeitraum",
     "{share} of {all} mails": "{share} von {all} Mails",

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 ONE_DAY = timedelta(days=1)
+WHERE_FILES_STAY_AWAY = (
+    "ask the platform's support for files that stay away; once they lie on the server"
+)
 FAILED = (FileStatus.REFUSED, FileStatus.UNREACHABLE)
 NOT_TAKEN_IN = (*FAILED, FileStatus.WAITING)
 

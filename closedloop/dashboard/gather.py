@@ -1,11 +1,12 @@
 """What the page shows, gathered from warehouse, ledger and error files; nothing is changed."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from closedloop.core.calendar import calendar
 from closedloop.core.plan import window
+from closedloop.core.report import WHERE_FILES_STAY_AWAY
 from closedloop.core.sheets import (
     domains_sheet,
     links_sheet,
@@ -48,7 +49,7 @@ def gather(sources: Sources, language: Language, now: datetime) -> Page:
         written=now.astimezone(tongue.zone),
         clients=tuple(zones),
         sheets=_sheets(sources, tongue, now),
-        calendars=tuple(_calendar(name, sources, now) for name in zones),
+        calendars=tuple(_calendar(name, sources, tongue, now) for name in zones),
         troubles=tuple(_trouble(error, tongue) for error in sources.errors.open()),
     )
 
@@ -67,18 +68,19 @@ def _sheets(sources: Sources, tongue: Tongue, now: datetime) -> tuple[Sheet, ...
     )
 
 
-def _calendar(name: str, sources: Sources, now: datetime) -> Calendar:
-    client = sources.clients[name]
-    expected_by = _expected_by(name, sources.jobs.values())
+def _calendar(name: str, sources: Sources, tongue: Tongue, now: datetime) -> Calendar:
+    client, pulls = sources.clients[name], _pulls(name, sources.jobs.values())
+    expected_by = {schema: job.expected_by for job in pulls for schema in job.schemas}
     latest = max(expected_by.values(), default="")
     days = window(now, client.zone, client.retention_days, latest)
-    return calendar(name, sources.ledger.files(name), expected_by, days, client.zone)
+    when = tongue.term(WHERE_FILES_STAY_AWAY)
+    steps = tuple((when, f"closedloop run {job.name}") for job in pulls)
+    made = calendar(name, sources.ledger.files(name), expected_by, days, client.zone)
+    return replace(made, steps=steps)
 
 
-def _expected_by(client: str, jobs: Iterable[SendJob | PullJob]) -> dict[str, str]:
-    """Return when the file of each schema should be there, by the jobs that pull it."""
-    pulls = [job for job in jobs if isinstance(job, PullJob) and job.client == client]
-    return {schema: job.expected_by for job in pulls for schema in job.schemas}
+def _pulls(client: str, jobs: Iterable[SendJob | PullJob]) -> list[PullJob]:
+    return [job for job in jobs if isinstance(job, PullJob) and job.client == client]
 
 
 def _trouble(error: ErrorFile, tongue: Tongue) -> Trouble:

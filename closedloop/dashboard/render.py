@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from functools import partial
@@ -24,6 +24,7 @@ STATES = {
     DayState.MISSING: "missing",
     DayState.AWAITED: "awaited",
 }
+ONE_DAY = timedelta(days=1)
 SIGNS = {
     DayState.COMPLETE: "✓",
     DayState.LATE: "◷",
@@ -47,16 +48,13 @@ def as_html(page: Page) -> str:
         style=style,
         policy=_policy(script, style),
         verdict=_verdict(page),
-        gaps=[
-            (calendar.client, day)
-            for calendar in page.calendars
-            for day in _open_gaps(calendar.days)
-        ],
+        incomplete=[calendar for calendar in page.calendars if calendar.gaps or calendar.lost],
         signs=SIGNS,
         states=STATES,
         weekdays=_weekdays(page, tongue),
         mondays=_monday,
         told=partial(_told, tongue),
+        losses=partial(_losses, tongue),
     )
     return html
 
@@ -91,14 +89,28 @@ def _hash(text: str) -> str:
 def _verdict(page: Page) -> str:
     if page.troubles:
         return "bad"
-    gaps = any(_open_gaps(calendar.days) for calendar in page.calendars)
-    return "watch" if gaps else "good"
+    incomplete = any(calendar.gaps or calendar.lost for calendar in page.calendars)
+    return "watch" if incomplete else "good"
 
 
-def _open_gaps(days: Iterable[DeliveryDay]) -> list[DeliveryDay]:
-    """Return the days of which something is missing that can still be fetched."""
-    waiting = (DayState.PARTIAL, DayState.MISSING)
-    return [day for day in days if day.state in waiting and not day.is_lost]
+def _losses(tongue: Tongue, days: Sequence[DeliveryDay]) -> str:
+    """Return days of which something is lost, those in a row that lost the same as one."""
+    stretches: list[list[DeliveryDay]] = []
+    for day in days:
+        before = stretches[-1][-1] if stretches else None
+        if before and (day.day - before.day, day.missing) == (ONE_DAY, before.missing):
+            stretches[-1].append(day)
+        else:
+            stretches.append([day])
+    return "; ".join(_lost(tongue, stretch[0], stretch[-1]) for stretch in stretches)
+
+
+def _lost(tongue: Tongue, first: DeliveryDay, last: DeliveryDay) -> str:
+    when = tongue.day(first.day)
+    if first != last:
+        when = tongue.say("{first} to {last}", first=when, last=tongue.day(last.day))
+    what = ", ".join(first.missing) if first.came else tongue.say("all files")
+    return f"{when} ({what})"
 
 
 def _weekdays(page: Page, tongue: Tongue) -> list[str]:

@@ -68,16 +68,27 @@ class DeliveryDay:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The deliveries of a client, by week from Monday on; None where nothing was expected yet, or not any more."""
+    """The deliveries of a client, by week from Monday on; None where nothing was expected yet, or not any more.
+
+    `lost` are the days of which the server forgot something lately; `steps` say what may bring what did not come.
+    """
 
     client: str
     expected_by: str
     weeks: tuple[tuple[DeliveryDay | None, ...], ...]
+    lost: tuple[DeliveryDay, ...] = ()
+    steps: tuple[tuple[str, str], ...] = ()
 
     @property
     def days(self) -> list[DeliveryDay]:
         """All days, oldest first."""
         return [day for week in self.weeks for day in week if day]
+
+    @property
+    def gaps(self) -> list[DeliveryDay]:
+        """The days of which something is missing that can still be fetched."""
+        waiting = (DayState.PARTIAL, DayState.MISSING)
+        return [day for day in self.days if day.state in waiting and not day.is_lost]
 
 
 @dataclass(frozen=True, slots=True)

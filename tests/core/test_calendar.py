@@ -74,6 +74,29 @@ def test_today_is_awaited_until_the_hour_is_over() -> None:
     assert on(made(both(1, 0), early), 0).state is DayState.COMPLETE
 
 
+def test_what_was_lost_lately_is_named_for_as_long_again_as_the_server_keeps_files() -> None:
+    shown = made([*both(40, 14), load("opens", 15), load("clicks", 28), load("opens", 29)])
+    lost = {(TODAY - day.day).days: day.missing for day in shown.lost}
+    assert [*lost] == [*range(28, 14, -1)]
+    assert (lost[28], lost[27], lost[15]) == (("opens",), ("clicks", "opens"), ("clicks",))
+
+
+def test_a_platform_that_is_ahead_shows_the_days_that_have_come() -> None:
+    shown = made([*both(0), load("clicks", -2)])
+    assert [(day.day.day, day.state) for day in shown.days] == [
+        (20, DayState.COMPLETE),
+        (21, DayState.AWAITED),
+        (22, DayState.AWAITED),
+    ]
+    assert shown.gaps == []
+    assert [day.state for day in made(both(-1)).days] == [DayState.COMPLETE]
+
+
+def test_a_file_of_a_far_day_adds_no_weeks() -> None:
+    assert len(made([*both(0), *both(-300)]).days) == 1
+    assert made(both(-300)).weeks == ()
+
+
 def test_weeks_begin_on_monday_and_only_days_since_the_first_delivery_count() -> None:
     shown = made(both(8))
     assert [[day.day.day if day else None for day in week] for week in shown.weeks] == [

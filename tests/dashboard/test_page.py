@@ -88,6 +88,19 @@ def test_the_calendar_says_in_words_what_its_colours_say(html: str) -> None:
         assert f'<span class="hidden">{sentence}</span>' in html
 
 
+def test_what_is_lost_and_what_may_bring_it_waits_for_a_person(shop: Project) -> None:
+    later = "2026-12-02T12:00+00:00"
+    words = ["-p", str(shop.root), "--now", later, "dashboard", "-"]
+    page = CliRunner().invoke(cli, words, standalone_mode=False).output
+    waits = page[page.index('id="attention"') : page.index('id="overview"')]
+    assert "Lost:</strong> 2026-11-15 (all files); 2026-11-16 (clicks). The server keeps" in waits
+    assert "<li>2026-11-21: all files," in waits
+    assert "<code>closedloop run pull_responses</code>" in waits
+    much_later = [*words[:3], "2027-02-01T12:00+00:00", "dashboard", "-"]
+    page = CliRunner().invoke(cli, much_later, standalone_mode=False).output
+    assert "Lost:</strong> 2027-01-04 to 2027-01-17 (all files). The" in page
+
+
 def test_it_speaks_the_language_of_its_section_or_of_the_mail(make_shop: MakeShop) -> None:
     mail = '\n[mail]\nurl = "smtp://localhost"\nfrom = "a@example.com"\nto = ["b@example.com"]\nlanguage = "de"\n'
     german = make_shop(mailings=1, each=10, settings=mail)
