@@ -14,6 +14,7 @@ from closedloop.model.table import Column, Schema
 from closedloop.model.wave import Sighting, Wave
 from closedloop.stopping import NEVER, Stopping
 from closedloop.warehouse.base import Among, Forgot, Hidden
+from closedloop.warehouse.frames import frame_of
 from closedloop.warehouse.marks import mark_all, mark_anew
 from closedloop.warehouse.rows import load_of, wave_row
 from closedloop.warehouse.session import (
@@ -149,7 +150,7 @@ class DuckDBWarehouse:
         with speaking(
             self._opening, "can't say who is suppressed (prepare it with all eight schemas)"
         ):
-            found = pl.DataFrame(self._connection().sql(text_of("suppressed"), params=[client]))
+            found = frame_of(self._connection().sql(text_of("suppressed"), params=[client]))
         # SQL and Polars differ in some letters' lower case: rows that are one address here become one row.
         address = pl.col("recipient").str.strip_chars().str.to_lowercase()
         found = found.sort(["reason", "recipient"], descending=[True, False])
@@ -225,11 +226,9 @@ class DuckDBWarehouse:
 
     def bounced_softly(self, client: str, mailings: Sequence[int]) -> "pl.Series":
         """Return whom the first of these mailings, and each of them that went to them, bounced softly."""
-        import polars as pl
-
         with speaking(self._opening, "can't say who bounced softly"):
             asked = [client, list(mailings), mailings[0]]
-            found = pl.DataFrame(self._connection().sql(text_of("soft_bounces"), params=asked))
+            found = frame_of(self._connection().sql(text_of("soft_bounces"), params=asked))
         return found["recipient"]
 
     def select(self, sql: str, batch_rows: int) -> Iterator["pl.DataFrame"]:

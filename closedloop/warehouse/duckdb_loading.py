@@ -10,6 +10,7 @@ import polars as pl
 from closedloop.errors import StateTrouble, WarehouseError
 from closedloop.model.file import Counts, FileIdentity
 from closedloop.model.table import Schema
+from closedloop.warehouse.frames import frame_of
 from closedloop.warehouse.marks import mark, take_out
 from closedloop.warehouse.rows import load_row
 from closedloop.warehouse.session import Opening, owner_only, speaking
@@ -103,7 +104,7 @@ class DuckDBLoading:
         table, columns = quoted(raw_name(self._schema.name)), column_list(self._schema)
         with self._speaking():
             return [
-                pl.DataFrame(
+                frame_of(
                     self._connection.sql(
                         f"SELECT {columns} FROM {table} WHERE load_id = {load_id} LIMIT {rows}"
                     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from closedloop.errors import ProjectError
+from closedloop.warehouse.frames import frame_of
 from closedloop.warehouse.session import Opening, disk_trouble, speaking, spoken
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def query_batches(
             opening.stopping.breaking(connection.interrupt),
             speaking(opening, "broke off a query"),
         ):
-            batch = pl.DataFrame(connection.sql(f"SELECT * FROM selection WHERE {within}"))
+            batch = frame_of(connection.sql(f"SELECT * FROM selection WHERE {within}"))
         yield batch
 
 
