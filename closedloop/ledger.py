@@ -216,8 +216,7 @@ class Ledger:
     def last_report(self, job: str) -> str | None:
         """Return the report of the job's last run that did not end in an error, as JSON."""
         rows = self._rows(
-            "select report from runs where job = ? and run_id <> ? || '-failed' order by rowid desc limit 1",
-            job,
+            """select report from runs where job = ? and report not like '{"error":%' order by rowid desc limit 1""",
             job,
         )
         return rows[0]["report"] if rows else None

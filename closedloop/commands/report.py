@@ -25,8 +25,8 @@ SHOWN = 20
 def report(setting: Setting, run: str | None, *, as_json: bool) -> None:
     """Show a past run again: RUN is its id, or the name of a job for its last one; without it, list the last runs.
 
-    Runs that found nothing to do share one row for each job, JOB-idle, and those that ended in an error another, JOB-failed: the
-    latest of each is kept. Times are in the zone of the job's client; the JSON's are UTC.
+    Every run that did something, was mailed about or left an error file is kept. Runs that found nothing new share one row for
+    each job, JOB-idle, and those that had to wait or could not reach something another, JOB-failed: the latest of each is kept. Times are in the zone of the job's client; the JSON's are UTC.
 
     \b
     closedloop report

@@ -38,6 +38,9 @@ CASES = {
 RETRIABLE = (Case.FAILED, Case.BUG, Case.REFUSED_FILES)
 """What `on_error = "continue"` may try again by itself: nothing of it can mail anybody twice, or lock an account."""
 
+FOUND_AGAIN = (Case.HALTED_IMPORT, Case.REFUSED_FILES)
+"""What every run finds as it lies there, until a person has acted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -130,7 +133,10 @@ def is_of_one_wave(one: ErrorFile, other: ErrorFile) -> bool:
 
 
 def again(old: ErrorFile, new: ErrorFile) -> ErrorFile:
-    """Return an open error file after the same failure came again: news only where other files failed."""
+    """Return an open error file after the same failure came again: news only where other files failed.
+
+    It names the run that told of it, not each that only found it again.
+    """
     files = {(file.name, file.size, file.modified): file for file in (*old.files, *new.files)}
     news = len(files) > len(old.files)
     changed = {
@@ -138,7 +144,7 @@ def again(old: ErrorFile, new: ErrorFile) -> ErrorFile:
         "stage": new.stage,
         "done": new.done,
         "left": new.left,
-        "run": new.run,
+        "run": old.run if new.case in FOUND_AGAIN and not news else new.run,
     }
     return old.model_copy(
         update={

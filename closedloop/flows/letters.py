@@ -20,14 +20,18 @@ def tell_of_run(
     ledger: Ledger,
     last: str | None,
     mailer: Mailer,
-) -> None:
-    """Mail about a finished run if it has news, and deliver what earlier runs left; `last` is the run before, as JSON."""
+) -> bool:
+    """Mail about a finished run if it has news, and deliver what earlier runs left; say whether it had any.
+
+    `last` is the run before, as JSON.
+    """
     past = Past(last, ledger.files(job.client), ledger.waves(job.client))
     letter = letter_for(report, job, past, Tongue(mailer.language, client.zone))
     if letter:
         mailer.post(letter)
     else:
         mailer.flush()
+    return letter is not None
 
 
 def tell_of_suspension(error_file: ErrorFile, client: Client, mailer: Mailer) -> bool:

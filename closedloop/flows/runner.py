@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Protocol
 
 from closedloop.core.report import as_json
+from closedloop.core.trouble import case_of, chain
 from closedloop.errors import ClosedLoopError
 from closedloop.flows.letters import tell_of_run
 from closedloop.flows.ports import Layouts, Ports
@@ -22,6 +23,7 @@ from closedloop.model.table import Schema
 from closedloop.state import StateFolder
 
 Came = tuple[PullResult | SendResult, list[str]]
+BUG = 70
 
 
 class Shelf(Protocol):
@@ -54,7 +56,7 @@ class Wish:
 def carry_out(
     job: SendJob | PullJob, shelf: Shelf, ports: Ports, wish: Wish, clock: Callable[[], datetime]
 ) -> RunReport:
-    """Do the job and write down what came of it; runs that found nothing to do share one row.
+    """Do the job and write down what came of it; runs that found nothing to do, and told nobody of anything, share one row.
 
     Raises `Suspended` where an open error file forbids it. What only a person can mend becomes an error file.
     """
@@ -67,18 +69,18 @@ def carry_out(
     try:
         result, notes = _come_of(job, shelf, ports, wish, started)
     except Exception as error:
-        if isinstance(error, ClosedLoopError):
-            ports.ledger.put_run(_failed(job, error, started, clock()))
+        ports.ledger.put_run(_failed(run_id, job, error, started, clock()))
         asked = Asked(day=wish.day, again=wish.again, test=wish.test, resend_of=wish.resend_of)
         note_error(error, job, ports, run_id, started, asked)
         raise
-    run_id = f"{job.name}-idle" if _is_idle(result, job) else run_id
     report = RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))
-    note_report(report, job, ports, wish.restart)
+    is_noted = note_report(report, job, ports, wish.restart)
     # Told before it is written down: of a run that died in between, nobody else would tell.
     last = ports.ledger.last_run(job.name)
     told = last.report if last else None
-    tell_of_run(report, job, ports.client, ports.ledger, told, ports.mailer)
+    is_told = tell_of_run(report, job, ports.client, ports.ledger, told, ports.mailer)
+    if _is_idle(result, job) and not is_noted and not is_told:
+        report = replace(report, run_id=f"{job.name}-idle")
     write_down(report, ports)
     return report
 
@@ -148,11 +150,15 @@ def _is_idle(result: PullResult | SendResult, job: SendJob | PullJob) -> bool:
 
 
 def _failed(
-    job: SendJob | PullJob, error: ClosedLoopError, started: datetime, ended: datetime
+    run_id: str, job: SendJob | PullJob, error: Exception, started: datetime, ended: datetime
 ) -> Run:
-    """Return the row that all runs share which ended in an error."""
-    report = json.dumps({"error": str(error)}, ensure_ascii=False)
-    return Run(f"{job.name}-failed", job.name, job.client, started, ended, error.exit_code, report)
+    """Return the row of a run that ended in an error; those share one of which there is no error file, and so no letter."""
+    code, sentence = BUG, chain(error)[0].sentence
+    if isinstance(error, ClosedLoopError):
+        code, sentence = error.exit_code, str(error)
+    report = json.dumps({"error": sentence}, ensure_ascii=False)
+    row = run_id if case_of(error) else f"{job.name}-failed"
+    return Run(row, job.name, job.client, started, ended, code, report)
 
 
 def write_down(report: RunReport, ports: Ports) -> None:

@@ -67,14 +67,18 @@ def note_error(
 
 def note_report(
     report: RunReport, job: Job, ports: Ports, restarted: ErrorFile | None = None
-) -> None:
-    """Write an error file for what a run reports as failed, and put away what the run has outdated."""
+) -> bool:
+    """Write an error file for what a run reports as failed, and put away what the run has outdated.
+
+    Say whether any was put away or names this run.
+    """
     for described in _described(report, job, ports):
         _put(described, ports)
-    for error in ports.errors.open():
-        if _is_over(error, report, job, ports, restarted):
-            by: Ending = "retried" if restarted and error.name == restarted.name else "itself"
-            recovered(error, by, ports, report.finished)
+    outdated = [e for e in ports.errors.open() if _is_over(e, report, job, ports, restarted)]
+    for error in outdated:
+        by: Ending = "retried" if restarted and error.name == restarted.name else "itself"
+        recovered(error, by, ports, report.finished)
+    return bool(outdated) or any(e.run == report.run_id for e in ports.errors.open())
 
 
 def recovered(error: ErrorFile, by: Ending, ports: Ports, at: datetime) -> None:
