@@ -74,6 +74,7 @@ WORDS = {
     "Wave": "Welle",
     "Waves": "Wellen",
     "seen": "gesehen",
+    "imported": "importiert",
     "To the soft bounces of": "An die Softbounces von",
     "Source mailing": "Quellmailing",
     "Slot": "Termin",
@@ -103,6 +104,9 @@ WORDS = {
     "Look at the job's selection; who would be mailed, who not and why:": (
         "Die Selektion des Jobs prüfen; wer angeschrieben würde, wer nicht und warum:"
     ),
+    "Once that is mended; no retry does it by itself:": (
+        "Sobald das behoben ist; von selbst holt das kein Lauf nach:"
+    ),
     # sentences
     "This wave has {n} recipients, usually there are {usual}.": (
         "Diese Welle hat {n} Empfänger, üblich sind {usual}."
@@ -126,6 +130,9 @@ WORDS = {
     "Since {since}, for {lasted}.": "Seit {since}, Dauer: {lasted}.",
     "Wave {wave}: {written} written, {seen} seen, {missed} not seen (mailing {mailing})": (
         "Welle {wave}: {written} geschrieben, {seen} gesehen, {missed} nicht gesehen (Mailing {mailing})"
+    ),
+    "Wave {wave}: {written} written, imported by what the platform's import log says, not yet seen in the response data": (
+        "Welle {wave}: {written} geschrieben, laut Importprotokoll der Plattform importiert, in den Response-Daten noch nicht gesehen"
     ),
     "Wave {wave} was mailed twice: {n} mailings carry its WELLE_ID. Ask the platform's support how that came about before "
     "the next wave goes out.": (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from closedloop.core.letter_frame import SHOWN, footer, shortened, subject
+from closedloop.core.letter_frame import footer, shortened, subject
 from closedloop.core.letter_waves import seen_waves, wave_troubles
 from closedloop.core.past import Past
 from closedloop.core.report import FAILED, NOT_TAKEN_IN
@@ -207,8 +207,9 @@ def _deliveries(result: PullResult, job: PullJob, past: Past, tongue: Tongue) ->
         missing.setdefault(file.day, []).append(file)
     days = sorted({*missing, *(file.day for file in _taken(result))}, reverse=True)
     here = {(load.file.day, load.file.schema) for load in past.loads}
+    shown, more = shortened(days, tongue)
     rows = []
-    for day in days[:SHOWN]:
+    for day in shown:
         come = sum((day, schema) in here for schema in job.schemas)
         share = come / len(job.schemas)
         rows.append(
@@ -219,7 +220,7 @@ def _deliveries(result: PullResult, job: PullJob, past: Past, tongue: Tongue) ->
             )
         )
     head = tuple(map(tongue.say, ("Day", "here / expected", "Missing")))
-    return Section(tongue.say("Deliveries"), table=Table(head, tuple(rows)))
+    return Section(tongue.say("Deliveries"), table=Table(head, tuple(rows), more=more))
 
 
 def _failed(day: date, result: PullResult, tongue: Tongue) -> str:
@@ -246,8 +247,10 @@ def _gap(missing: list[MissingFile], failed: str, job: PullJob, tongue: Tongue) 
 
 def _files(result: PullResult, past: Past, tongue: Tongue) -> Section:
     known = {(v.schema, v.day): v for v in volumes(_taken(result), past.loads)}
-    # Those that need a person come first, should the table be cut.
-    files = sorted(result.files, key=lambda file: file.status not in FAILED)
+    # Those that need a person come first, then the newest, should the table be cut.
+    files = sorted(
+        result.files, key=lambda file: (file.status not in FAILED, -file.day.toordinal())
+    )
     several_days = len({file.day for file in files}) > 1
     rows = [(_name(file, tongue, with_day=several_days), *_counts(file, tongue)) for file in files]
     head = tuple(tongue.say(word) for word in ("File", "Rows", "rejected"))
@@ -256,7 +259,7 @@ def _files(result: PullResult, past: Past, tongue: Tongue) -> Section:
         rows = [(*row, cell) for row, cell in zip(rows, usual, strict=True)]
         head = (*head, tongue.say("of the usual"))
     shown, more = shortened(rows, tongue)
-    return Section(tongue.say("Files"), sentences=more, table=Table(head, shown, numeric=(1, 2)))
+    return Section(tongue.say("Files"), table=Table(head, shown, numeric=(1, 2), more=more))
 
 
 def _name(file: FileOutcome, tongue: Tongue, *, with_day: bool) -> Cell:
@@ -296,12 +299,11 @@ def _rejects(result: PullResult, tongue: Tongue) -> Section:
     ]
     shown, more = shortened(rows, tongue)
     head = tuple(map(tongue.say, ("File", "Rule", "Rows")))
-    return Section(tongue.say("Rejected rows by rule"), more, Table(head, shown))
+    return Section(tongue.say("Rejected rows by rule"), table=Table(head, shown, more=more))
 
 
 def _mailings(result: PullResult, tongue: Tongue) -> Section:
     latest = result.mailings[:SHOWN_MAILINGS]
-    most = max((mailing.bounce_share for mailing in latest), default=0.0) or 1.0
     odd = {mailing.mailing_id for mailing, _ in bouncing(result)}
     rows = tuple(
         (
@@ -311,7 +313,7 @@ def _mailings(result: PullResult, tongue: Tongue) -> Section:
             Cell(
                 tongue.percent(mailing.bounce_share, 1),
                 "bad" if mailing.mailing_id in odd else "plain",
-                mailing.bounce_share / most,
+                mailing.bounce_share,
             ),
         )
         for mailing in latest

@@ -17,11 +17,12 @@ def send_letter(report: RunReport, result: SendResult, past: Past, tongue: Tongu
     wave = result.wave
     day = tongue.day(report.started.astimezone(tongue.zone).date())
     earlier = earlier_waves(wave, past.waves) if wave else []
+    is_sent = result.outcome == "sent"
     tone = _tone(report, result, earlier)
     verdicts = {"good": "On its way", "watch": "Please look", "bad": "Please act"}
     sections = [
-        *([_funnel(wave, tongue), _wave(wave, tongue)] if wave else []),
-        *([_latest(wave, earlier, tongue)] if wave and result.outcome == "sent" else []),
+        *([_funnel(wave, tongue)] if wave else []),
+        *([_wave(wave, tongue), _latest(wave, earlier, tongue)] if is_sent and wave else []),
         *([Section(tongue.say("Notes"), sentences=report.notes)] if report.notes else []),
     ]
     return Letter(
@@ -70,10 +71,12 @@ def _to_do(
 ) -> Section:
     if result.outcome != "sent" or result.wave is None:
         when = tongue.say("Look at the job's selection; who would be mailed, who not and why:")
-        return Section(
-            tongue.say("What to do"),
-            steps=(Step(when, f"closedloop run {report.job} --dry-run"),),
+        again = tongue.say("Once that is mended; no retry does it by itself:")
+        steps = (
+            Step(when, f"closedloop run {report.job} --dry-run"),
+            Step(again, f"closedloop run {report.job}"),
         )
+        return Section(tongue.say("What to do"), steps=steps)
     sentences = []
     usual = usual_wave(earlier)
     if usual and is_odd_wave(result.wave, usual):

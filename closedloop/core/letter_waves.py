@@ -6,7 +6,7 @@ from closedloop.core.confirm import days_since
 from closedloop.core.tongue import Tongue
 from closedloop.model.letter import Cell, Section, Table
 from closedloop.model.run import PullResult, RunReport
-from closedloop.model.wave import Wave
+from closedloop.model.wave import Wave, WaveState
 
 SHOWN_WAVES = 6
 
@@ -27,7 +27,7 @@ def wave_table(waves: Sequence[Wave], tongue: Tongue) -> Table:
 
 
 def seen_waves(result: PullResult, tongue: Tongue) -> Section:
-    """Return the waves that a pull found to be mailed."""
+    """Return the waves that a pull found to be mailed, or imported."""
     sentences = [
         tongue.say(
             "Wave {wave}: {written} written, {seen} seen, {missed} not seen (mailing {mailing})",
@@ -39,6 +39,15 @@ def seen_waves(result: PullResult, tongue: Tongue) -> Section:
         )
         for wave in result.waves
         if wave.seen is not None
+    ]
+    sentences += [
+        tongue.say(
+            "Wave {wave}: {written} written, imported by what the platform's import log says, not yet seen in the response data",
+            wave=str(wave.wave_id),
+            written=wave.written,
+        )
+        for wave in result.waves
+        if _is_imported(wave)
     ]
     table = wave_table(result.waves, tongue) if result.waves else None
     return Section(tongue.say("Waves"), tuple(sentences), table)
@@ -65,7 +74,14 @@ def wave_troubles(report: RunReport, result: PullResult, tongue: Tongue) -> Iter
         )
 
 
+def _is_imported(wave: Wave) -> bool:
+    """Say whether a wave is known from the import log alone: nobody has seen that it was mailed."""
+    return wave.seen is None and wave.state is WaveState.CONFIRMED
+
+
 def _seen(wave: Wave, most: int, tongue: Tongue) -> Cell:
+    if _is_imported(wave):
+        return Cell(tongue.say("imported"))
     if wave.seen is None:
         return Cell(tongue.term(str(wave.state)))
     return Cell(tongue.number(wave.seen), "good", min(1.0, wave.seen / most))

@@ -52,11 +52,12 @@ def wait_for_earlier(job: SendJob, ports: Ports, now: datetime) -> Notes:
     if waiting := waits(job, ports, now):
         raise TryLater(f"{waiting}. Nothing was sent; --again sends at once")
     since = shown_time(wave.published_at or wave.built_at, ports.client.zone)
-    sent_all_the_same = (
-        f"wave {wave.wave_id} of the same source mailing, of {since}, is {wave.state} and not confirmed; this one went out "
-        f"all the same, after wait_hours = {job.wait_hours:g}"
+    # Nobody knows yet whether this run finds anybody to mail.
+    waited_enough = (
+        f"wave {wave.wave_id} of the same source mailing, of {since}, is {wave.state} and not confirmed; this run waited "
+        f"for it no longer, after wait_hours = {job.wait_hours:g}"
     )
-    return [sent_all_the_same]
+    return [waited_enough]
 
 
 def waits(job: SendJob, ports: Ports, now: datetime) -> str | None:

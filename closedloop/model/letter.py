@@ -19,11 +19,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under a head; the columns `numeric` are set to the right."""
+    """Rows under a head; the columns `numeric` are set to the right. `more` are sentences below it, of what it leaves out."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     numeric: tuple[int, ...] = ()
+    more: tuple[str, ...] = ()
 
     @property
     def bars(self) -> set[int]:

@@ -111,6 +111,7 @@ def _said(letter: Letter) -> Iterator[str]:
         if section.table:
             yield " | ".join(section.table.head)
             yield from (" | ".join(cell.text for cell in row) for row in section.table.rows)
+            yield from section.table.more
 
 
 def test_the_subject_of_a_pull_says_it_all() -> None:
@@ -197,6 +198,13 @@ def test_a_mailing_that_bounces_more_than_the_ones_before_is_named() -> None:
     assert "100 | 2026-11-19 06:00 CET | 1,000 | 2.5%" in said(calm)
 
 
+def test_the_bar_of_a_few_bounces_is_short() -> None:
+    letter = pulled(PullResult(FILES, mailings=mailings(25)[:1]))
+    (table,) = (s.table for s in letter.sections if s.title == "Latest mailings")
+    assert table
+    assert [row[3].share for row in table.rows] == [0.025]
+
+
 def test_a_wave_s_letter_adds_up() -> None:
     letter = sent()
     assert (
@@ -277,10 +285,31 @@ def test_nobody_to_mail_is_told_once() -> None:
     assert letter_for(nobody, SEND, Past(last=as_json(nobody)), ENGLISH) is None
 
 
+def test_a_wave_that_never_was_is_not_described() -> None:
+    empty = replace(WAVE, selected=9, written=0, dropped={"unsubscribed": 9}, published_at=None)
+    letter = letter_for(report(SendResult(empty, "nobody to mail")), SEND, Past(), ENGLISH)
+    assert letter
+    assert "- unsubscribed | 9" in said(letter)
+    assert str(WAVE.wave_id) not in said(letter)
+    assert "by itself: closedloop run send_newsletter" in said(letter)
+
+
 @pytest.mark.parametrize("files", [400, 16])
 def test_a_long_list_ends_with_how_many_more(files: int) -> None:
     many = tuple(replace(REFUSED, day=DAY - timedelta(days=n)) for n in range(files))
     assert (f"and {files - 16} more" in said(pulled(PullResult(many)))) == (files > 16)
+
+
+def test_of_several_days_the_newest_come_first_and_the_rest_is_counted_below() -> None:
+    days = [date(2026, 11, 18), date(2026, 11, 19), DAY]
+    files = [replace(file, day=day) for day in days for file in FILES]
+    files[0] = replace(files[0], status=FileStatus.REFUSED, detail="half is bad")
+    (section,) = (s for s in pulled(PullResult(tuple(files))).sections if s.title == "Files")
+    assert section.table
+    named = [row[0].text for row in section.table.rows]
+    assert named[0] == f"{FILES[0].schema} 2026-11-18: refused"
+    assert named[1:9] == [f"{file.schema} 2026-11-20" for file in FILES]
+    assert (section.sentences, section.table.more) == ((), ("and 8 more",))
 
 
 def failed(case: Case) -> ErrorFile:
@@ -390,6 +419,12 @@ def test_a_pull_says_how_many_of_a_wave_were_seen() -> None:
         letter
     )
     assert "20261120060000 | 48,210 | 48,198" in said(letter)
+
+
+def test_a_wave_that_the_import_log_alone_confirms_is_not_called_seen() -> None:
+    letter = pulled(seen(seen=None, confirmed_by="import log"), tongue=GERMAN)
+    assert "20261120060000 | 48.210 | importiert" in said(letter)
+    assert "laut Importprotokoll der Plattform importiert, in den Response-Daten" in said(letter)
 
 
 def test_a_wave_that_was_mailed_twice_is_urgent() -> None:

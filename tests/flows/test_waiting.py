@@ -69,7 +69,7 @@ def test_it_goes_out_once_the_one_before_it_is_seen(hourly: Desk) -> None:
     hourly.pull("2026-11-24T06:50")
     report = hourly.send("2026-11-24T07:00")
     assert outcome(report) == "sent"
-    assert not [note for note in report.notes if "all the same" in note]
+    assert not [note for note in report.notes if "not confirmed" in note]
 
 
 def test_it_goes_out_once_the_import_log_names_the_one_before_it(hourly: Desk) -> None:
@@ -98,8 +98,20 @@ def test_it_goes_out_all_the_same_after_the_hours_of_its_job_and_says_so(hourly:
     report = hourly.send("2026-11-24T07:30")
     assert outcome(report) == "sent"
     assert [
-        note for note in report.notes if "went out all the same, after wait_hours = 1.5" in note
+        note for note in report.notes if "waited for it no longer, after wait_hours = 1.5" in note
     ]
+
+
+def test_a_run_that_finds_nobody_to_mail_does_not_say_that_something_went_out(
+    hourly: Desk,
+) -> None:
+    wait_hours(hourly, "1")
+    hourly.send("2026-11-24T06:00")
+    (hourly.root / "customers.csv").write_text("Email;Anrede;Vorname;Nachname\n")
+    report = hourly.send("2026-11-24T07:00")
+    assert outcome(report) == "nobody to mail"
+    assert [note for note in report.notes if "this run waited for it no longer" in note]
+    assert "went out" not in " ".join(report.notes)
 
 
 @pytest.mark.parametrize(("hours", "wish"), [("0", {}), ("12", {"again": True})])
@@ -110,7 +122,7 @@ def test_nothing_is_waited_for_where_that_is_not_wanted(
     hourly.send("2026-11-24T06:00")
     report = hourly.send("2026-11-24T07:00", **wish)
     assert outcome(report) == "sent"
-    assert not [note for note in report.notes if "all the same" in note]
+    assert not [note for note in report.notes if "not confirmed" in note]
 
 
 def test_a_weekly_or_daily_wave_never_waits(desk: Desk) -> None:

@@ -55,6 +55,14 @@ def test_html_and_text_say_the_same(letter: Letter) -> None:
     assert "clicks  ██········ 1,200" in text
 
 
+def test_what_a_table_leaves_out_is_counted_below_it(letter: Letter) -> None:
+    table = Table(("File",), ((Cell("clicks"),),), more=("and 8 more",))
+    short = replace(letter, sections=(Section("Files", table=table),))
+    assert "clicks\nand 8 more\n" in as_text(short)
+    html = as_html(short)
+    assert html.index("</td></tr>", html.index("clicks")) < html.index("and 8 more")
+
+
 def test_a_page_asks_nobody_for_anything_and_lays_out_with_tables(letter: Letter) -> None:
     html = as_html(letter)
     page = Page(html)
