@@ -155,7 +155,9 @@ class DuckDBLoading:
         """Make the rows and their ledger row visible together."""
         self._flush()
         with self._speaking(), owner_only():
-            self._limit(self._opening.memory_limit)
+            if self._others():
+                # The marks compare rows with those of other files.
+                self._limit(self._opening.memory_limit)
             self._write_load(counts, loaded_at)
             for column, rule, rows in rejects:
                 self._connection.execute(
