@@ -4,7 +4,7 @@ import re
 
 import polars as pl
 
-from closedloop.core.recipients import normalised
+from closedloop.core.recipients import all_normalised
 from closedloop.model.privacy import Forgotten
 
 MAY_NAME_SOMEBODY = r"@|%40"
@@ -13,14 +13,9 @@ _LIKE_AN_ADDRESS = re.compile(r"[^\s'\"()<>,;:=&?/|]+@[\w.-]*\w")
 
 def folded(values: pl.Series) -> pl.Series:
     """Return recipients as they are compared: addresses as everywhere, a customer's own key by the letter."""
-    text = pl.col("text")
-    rows = values.cast(pl.String).alias("text").to_frame().with_row_index("place")
-    # Of plain ASCII the small letters say it all, five times as fast.
-    others = rows.filter(text.str.len_bytes() != text.str.len_chars())
-    others = others.select("place", normalised(text).alias("text"))
-    small = rows.select(text.str.strip_chars().str.to_lowercase()).to_series()
-    small = small.scatter(others["place"], others["text"])
-    plain = rows["text"].str.strip_chars()
+    text = values.cast(pl.String)
+    small = all_normalised(text)
+    plain = text.str.strip_chars()
     return small.zip_with(small.str.contains("@", literal=True), plain)
 
 

@@ -58,6 +58,16 @@ def normalised(address: pl.Expr) -> pl.Expr:
     return folded.str.normalize("NFC")
 
 
+def all_normalised(addresses: pl.Series) -> pl.Series:
+    """Return many addresses normalised. Of plain ASCII the small letters say it all, ten times as fast."""
+    text = pl.col("text")
+    rows = addresses.alias("text").to_frame().with_row_index("place")
+    others = rows.filter(text.str.len_bytes() != text.str.len_chars())
+    others = others.select("place", normalised(text).alias("text"))
+    small = rows.select(text.str.strip_chars().str.to_lowercase()).to_series()
+    return small.scatter(others["place"], others["text"])
+
+
 def selected_columns(schema: Schema) -> list[Column]:
     """Return the columns that a selection must yield: all that closedloop does not fill."""
     return [column for column in schema.columns.values() if column.filled is None]
@@ -102,9 +112,7 @@ def fit(batch: pl.DataFrame, schema: Schema, consent: str | None) -> Fitted:
         )
     email = next((column.header for column in columns if column.type == "email"), None)
     address = (
-        rows.select(normalised(pl.col(email))).to_series()
-        if email
-        else pl.Series([None] * len(rows), dtype=pl.String)
+        all_normalised(rows[email]) if email else pl.Series([None] * len(rows), dtype=pl.String)
     )
     reason = (
         pl.select(pl.coalesce(reasons)).to_series() if len(rows) else pl.Series([], dtype=pl.String)
@@ -112,17 +120,40 @@ def fit(batch: pl.DataFrame, schema: Schema, consent: str | None) -> Fitted:
     return Fitted(rows, address.alias("address"), reason.alias("reason"))
 
 
+def asked_for(addresses: pl.Series, spellings: pl.DataFrame) -> pl.Series:
+    """Return under which addresses the warehouse may know these people; `addresses` are normalised.
+
+    Those of plain ASCII are the same to both of us; of others it knows how they were delivered (`recipient`, `address`).
+    """
+    if spellings.is_empty():
+        return addresses.drop_nulls()
+    theirs = spellings.filter(_ours(spellings).is_in(addresses.implode()))
+    return pl.concat([addresses.drop_nulls(), theirs["address"]])
+
+
+def in_our_words(suppressed: pl.DataFrame, spellings: pl.DataFrame) -> pl.DataFrame:
+    """Return who is suppressed (`address`, `reason`) by their normalised addresses, each as often as it was spelled."""
+    spelled = spellings.with_columns(_ours(spellings).alias("ours")).join(suppressed, on="address")
+    both = [
+        suppressed.select("address", "reason"),
+        spelled.select(pl.col("ours").alias("address"), "reason"),
+    ]
+    return pl.concat(both).sort("reason", descending=True)
+
+
+def _ours(spellings: pl.DataFrame) -> pl.Series:
+    return all_normalised(spellings["recipient"])
+
+
 def decide(
     addresses: pl.Series, reasons: pl.Series, suppressed: pl.DataFrame, blocklist: Sequence[str]
 ) -> pl.Series:
     """Return, for each selected row, why it is not mailed, or null if it is.
 
-    A row that does not fit keeps its reason; then come the suppressed (`recipient`, `reason`), the blocklist
+    A row that does not fit keeps its reason; then come the suppressed (normalised `address`, `reason`), the blocklist
     (patterns with `*`), and of the rest each address once, the first one.
     """
-    left = suppressed.select(
-        normalised(pl.col("recipient")).alias("address"), pl.col("reason").alias("left")
-    )
+    left = suppressed.select("address", pl.col("reason").alias("left"))
     left = left.unique("address", keep="first", maintain_order=True)
     rows = pl.DataFrame({"address": addresses, "reason": reasons}).join(
         left, on="address", how="left", maintain_order="left"
@@ -170,7 +201,7 @@ def written_addresses(content: bytes, schema: Schema) -> pl.Series:
         columns=[place],
         infer_schema=False,
     )
-    return rows.select(normalised(pl.col(rows.columns[0]))).to_series()
+    return all_normalised(rows.to_series())
 
 
 def head(schema: Schema) -> bytes:

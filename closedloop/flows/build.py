@@ -19,6 +19,7 @@ from closedloop.core.recipients import (
 )
 from closedloop.errors import ProjectError
 from closedloop.flows.ports import Ports
+from closedloop.flows.suppress import suppressed
 from closedloop.model.job import Selection
 from closedloop.model.table import Schema
 from closedloop.spool import Spool
@@ -85,7 +86,7 @@ def prune(path: Path, schema: Schema, client: str, ports: Ports) -> Built:
     reasons = decide(
         addresses,
         without_forgotten(addresses, none, ports.forgotten),
-        ports.warehouse.suppressed(client),
+        suppressed(client, addresses, ports),
         ports.blocklist,
     )
     gone = dropped(reasons)
@@ -112,11 +113,9 @@ def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:
         progress(sum(map(len, addresses)), 0)
     if wanted.consent is None:
         return concat(reasons)
+    together = concat(addresses)
     return decide(
-        concat(addresses),
-        concat(reasons),
-        ports.warehouse.suppressed(wanted.client),
-        ports.blocklist,
+        together, concat(reasons), suppressed(wanted.client, together, ports), ports.blocklist
     )
 
 

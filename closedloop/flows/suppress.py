@@ -2,6 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from polars import DataFrame, Series
+
+from closedloop.core.recipients import asked_for, in_our_words
 from closedloop.core.report import number
 from closedloop.errors import TryLater
 from closedloop.flows.ports import Ports
@@ -32,6 +35,13 @@ def up_to_date(client: str, ports: Ports) -> Notes:
             f"no response file of '{client}' is loaded yet: nobody is known to have unsubscribed or bounced"
         )
     return notes
+
+
+def suppressed(client: str, addresses: Series, ports: Ports) -> DataFrame:
+    """Return who of these, by their normalised addresses, must not be mailed, and why."""
+    spellings = ports.warehouse.spellings(client)
+    found = ports.warehouse.suppressed(client, asked_for(addresses, spellings))
+    return in_our_words(found, spellings)
 
 
 def out_of_date(client: str, ports: Ports, now: datetime) -> Notes:

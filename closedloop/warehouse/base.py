@@ -104,8 +104,15 @@ class Warehouse(Protocol):
         """Return (file, column, rows) for each reference of these loaded files that points at nothing yet."""
         ...
 
-    def suppressed(self, client: str) -> "pl.DataFrame":
-        """Return who must not be mailed, each address once: `recipient` (as delivered), `reason` (unsubscribed, bounced)."""
+    def suppressed(self, client: str, among: "pl.Series") -> "pl.DataFrame":
+        """Return who of these must not be mailed: `address` as the view `suppressions` has it, `reason` (unsubscribed, bounced)."""
+        ...
+
+    def spellings(self, client: str) -> "pl.DataFrame":
+        """Return each delivered recipient that is more than plain ASCII, and the `address` that `suppressions` makes of it.
+
+        Databases differ in the small letters of some signs. Of plain ASCII it is the small letters, trimmed.
+        """
         ...
 
     def record_waves(self, waves: Sequence[Wave]) -> None:

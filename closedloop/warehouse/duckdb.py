@@ -27,7 +27,8 @@ from closedloop.warehouse.session import (
     spoken,
 )
 from closedloop.warehouse.tables import OWN_TABLES, change, quoted, raw_name, refuse_taken_names
-from closedloop.warehouse.views import View, fingerprint, text_of, views
+from closedloop.warehouse.versions import bring_up_to_date
+from closedloop.warehouse.views import View, fingerprint, suppressions_among, text_of, views
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,24 +36,6 @@ if TYPE_CHECKING:
 
     from closedloop.warehouse.duckdb_amending import DuckDBAmending
     from closedloop.warehouse.duckdb_loading import DuckDBLoading
-
-VERSION = 3
-"""The version of sql/tables.sql."""
-
-CHANGES = {
-    2: (
-        "ALTER TABLE sent_waves ADD COLUMN resend_of BIGINT",
-        "ALTER TABLE sent_waves ADD COLUMN confirmed_at TIMESTAMP",
-        "ALTER TABLE sent_waves ADD COLUMN confirmed_by VARCHAR",
-    ),
-    3: (
-        "CREATE TABLE superseded (load_id INTEGER NOT NULL, line BIGINT NOT NULL)",
-        "CREATE TABLE contested (load_id INTEGER NOT NULL, line BIGINT NOT NULL)",
-        "CREATE TABLE sending_log_counts (load_id INTEGER NOT NULL, mailing_id BIGINT, sending_status VARCHAR, delivery_status VARCHAR, response_category VARCHAR, recipients BIGINT NOT NULL)",
-        "CREATE TABLE marked (schema_name VARCHAR NOT NULL, likeness VARCHAR NOT NULL, ranked VARCHAR NOT NULL, span VARCHAR NOT NULL, counted VARCHAR NOT NULL)",
-    ),
-}
-"""What makes a warehouse of each version out of the one before."""
 
 SOURCE_WAIT_SECONDS = 60
 """How long a selection waits for another DuckDB file that is being written."""
@@ -143,18 +126,21 @@ class DuckDBWarehouse:
                 found += self._lost(client, names, schema, column)
         return sorted(found)
 
-    def suppressed(self, client: str) -> "pl.DataFrame":
-        """Return who must not be mailed, once each, as the platform wrote them."""
-        import polars as pl
+    def suppressed(self, client: str, among: "pl.Series") -> "pl.DataFrame":
+        """Return who of many must not be mailed; the contract is in `Warehouse`."""
+        from closedloop.warehouse.duckdb_loading import Arriving
 
-        with speaking(
-            self._opening, "can't say who is suppressed (prepare it with all eight schemas)"
-        ):
-            found = frame_of(self._connection().sql(text_of("suppressed"), params=[client]))
-        # SQL and Polars differ in some letters' lower case: rows that are one address here become one row.
-        address = pl.col("recipient").str.strip_chars().str.to_lowercase()
-        found = found.sort(["reason", "recipient"], descending=[True, False])
-        return found.filter(address.is_first_distinct()).sort("recipient")
+        asked = f"SELECT recipient AS address, reason FROM ({suppressions_among('asked')}) WHERE client = ?"
+        with self._answering_who_is_suppressed() as connection:
+            connection.register("asked", Arriving(among.alias("address").to_frame()))
+            found = frame_of(connection.sql(asked, params=[client]))
+            connection.unregister("asked")
+        return found
+
+    def spellings(self, client: str) -> "pl.DataFrame":
+        """Return how addresses that need more than ASCII are written; the contract is in `Warehouse`."""
+        with self._answering_who_is_suppressed() as connection:
+            return frame_of(connection.sql(text_of("spellings"), params=[client]))
 
     def record_waves(self, waves: Sequence[Wave]) -> None:
         """Make the table of our waves equal to these, wave by wave."""
@@ -270,6 +256,12 @@ class DuckDBWarehouse:
                 self._make_ready_or_let_go()
         return self._connected
 
+    @contextlib.contextmanager
+    def _answering_who_is_suppressed(self) -> Iterator["duckdb.DuckDBPyConnection"]:
+        failure = "can't say who is suppressed (prepare it with all eight schemas)"
+        with speaking(self._opening, failure):
+            yield self._connection()
+
     def _make_ready_or_let_go(self) -> None:
         try:
             self._make_ready()
@@ -281,18 +273,8 @@ class DuckDBWarehouse:
         """Create the warehouse's own tables, and note the bounce limits for the views."""
         limits = (self._suppression.hard_bounces, self._suppression.soft_bounces)
         with self._transaction("can't be set up") as connection:
-            if "schema_version" not in self._tables():
-                connection.execute(text_of("tables"))
-                connection.execute("INSERT INTO schema_version VALUES (?, NULL)", [VERSION])
-            ((version,),) = connection.execute("SELECT version FROM schema_version").fetchall()
-            if version > VERSION:
-                raise WarehouseError(
-                    f"the warehouse {self._opening.path} was made by a newer closedloop; install that version"
-                )
-            for newer in range(version + 1, VERSION + 1):
-                for statement in CHANGES[newer]:
-                    connection.execute(statement)
-                connection.execute("UPDATE schema_version SET version = ?", [newer])
+            is_new = "schema_version" not in self._tables()
+            bring_up_to_date(connection, self._opening.path, is_new=is_new)
             if connection.execute("SELECT hard, soft FROM bounce_limits").fetchall() != [limits]:
                 connection.execute("DELETE FROM bounce_limits")
                 connection.execute("INSERT INTO bounce_limits VALUES (?, ?)", limits)

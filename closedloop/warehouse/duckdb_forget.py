@@ -12,7 +12,7 @@ from closedloop.model.stored import StoredColumn, stored_columns
 from closedloop.model.table import Schema
 from closedloop.warehouse.base import Among, Hidden
 from closedloop.warehouse.duckdb_loading import Arriving
-from closedloop.warehouse.session import Opening, owner_only, settings, speaking
+from closedloop.warehouse.session import Opening, be_quiet, owner_only, settings, speaking
 from closedloop.warehouse.tables import quoted, raw_name
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ def rewrite(opening: Opening) -> None:
         for left in opening.path.parent.glob(f"{fresh.name}*"):
             left.unlink()
         with duckdb.connect(config=settings(opening)) as connection:
+            be_quiet(connection)
             connection.execute(f"ATTACH '{_literal(opening.path)}' AS was (READ_ONLY)")
             connection.execute(f"ATTACH '{_literal(fresh)}' AS fresh")
             connection.execute("COPY FROM DATABASE was TO fresh")

@@ -75,8 +75,14 @@ def _connect_once(opening: Opening) -> "duckdb.DuckDBPyConnection":
         connection = duckdb.connect(
             opening.path, read_only=opening.read_only, config=settings(opening)
         )
+        be_quiet(connection)
         _make_room(opening)
         return connection
+
+
+def be_quiet(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Keep DuckDB from showing progress by itself: after two seconds it writes on stdout, terminal or not."""
+    connection.execute("SET enable_progress_bar = false")
 
 
 def settings(opening: Opening) -> dict[str, str | bool | int | float | list[str]]:

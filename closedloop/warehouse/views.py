@@ -46,6 +46,13 @@ def fingerprint(wanted: Sequence[View]) -> str:
     return hashlib.sha256(repr([tuple(view) for view in wanted]).encode()).hexdigest()
 
 
+def suppressions_among(addresses: str) -> str:
+    """Return the query behind the view `suppressions`, for those alone that a table of one column holds."""
+    return text_of("suppressions").replace(
+        "SELECT * FROM spelled", f"SELECT * FROM spelled WHERE recipient IN (FROM {addresses})"
+    )
+
+
 def text_of(name: str) -> str:
     """Return the text of a file in sql/."""
     return (resources.files("closedloop.warehouse") / "sql" / f"{name}.sql").read_text("utf-8")

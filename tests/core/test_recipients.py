@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closedloop.core.recipients import (
+    all_normalised,
+    asked_for,
     column_disagreements,
     decide,
     dropped,
     fit,
     head,
+    in_our_words,
     lines,
     masked,
     normalised,
@@ -22,7 +25,8 @@ from closedloop.emulator.intake import is_valid
 from closedloop.errors import ProjectError
 from closedloop.model.table import Column, Schema
 
-NOBODY = pl.DataFrame(schema={"recipient": pl.String, "reason": pl.String})
+NOBODY = pl.DataFrame(schema={"address": pl.String, "reason": pl.String})
+AS_WRITTEN = pl.DataFrame(schema={"recipient": pl.String, "address": pl.String})
 FILLS = {"source_mailing": 44018617811, "wave": 20261121060000}
 
 
@@ -59,8 +63,10 @@ def mailing_to(*addresses: str | None, **columns: list[Any]) -> pl.DataFrame:
 
 
 def left(**reasons: str) -> pl.DataFrame:
-    rows = {"recipient": list(reasons), "reason": list(reasons.values())}
-    return pl.DataFrame(rows, schema=NOBODY.schema)
+    """Those who left, as a warehouse tells of them that took none of their signs for another."""
+    spelled = pl.DataFrame({"recipient": [*reasons], "address": [*reasons]})
+    gone = pl.DataFrame({"address": [*reasons], "reason": [*reasons.values()]})
+    return in_our_words(gone, spelled)
 
 
 @pytest.mark.parametrize(
@@ -255,13 +261,13 @@ def test_who_left_is_not_mailed_because_of_a_capital_letter(reason: str) -> None
 
 def test_who_left_twice_is_dropped_once() -> None:
     gone = pl.DataFrame(
-        {"recipient": ["a@example.com", "A@example.com"], "reason": ["unsubscribed", "bounced"]}
+        {"address": ["a@example.com", "a@example.com"], "reason": ["unsubscribed", "bounced"]}
     )
     assert reasons_of(mailing_to("a@example.com", "b@example.com"), gone) == ["unsubscribed", None]
 
 
 def test_a_recipient_key_that_is_no_address_suppresses_nobody() -> None:
-    gone = pl.DataFrame({"recipient": [None, "4711"], "reason": ["bounced", "bounced"]})
+    gone = pl.DataFrame({"address": [None, "4711"], "reason": ["bounced", "bounced"]})
     assert reasons_of(mailing_to("a@example.com", None), gone) == [None, "missing address"]
 
 
@@ -532,3 +538,35 @@ def test_a_preview_shows_neither_address_nor_name(address: str, shown: str) -> N
     link = f"see https://shop.example/?u={address} now"
     batch = pl.DataFrame({"Email": [address], "Vorname": ["Cleopatra"], "Link": [link]})
     assert masked(batch, layout).row(0) == (shown, "C***", "see *** now")
+
+
+@given(
+    st.lists(
+        st.none() | st.text(alphabet=" aAzZ\t@.ßẞς\u0131İ\u212a\u017füÜ\u0308\x85\xa0", max_size=9)
+    )
+)
+def test_many_addresses_are_normalised_as_one_is(texts: list[str | None]) -> None:
+    many = pl.Series("text", texts, dtype=pl.String)
+    one_by_one = many.to_frame().select(normalised(pl.col("text"))).to_series()
+    assert all_normalised(many).to_list() == one_by_one.to_list()
+
+
+def test_the_warehouse_is_asked_for_people_as_it_knows_them() -> None:
+    # To a database the small letter of K may be another one than to us.
+    spellings = pl.DataFrame(
+        {"recipient": ["\u212aim@x.de", "Jörg@x.de"], "address": ["?im@x.de", "jörg@x.de"]}
+    )
+    people = pl.Series(["kim@x.de", None, "ann@x.de"])
+    assert asked_for(people, spellings).to_list() == ["kim@x.de", "ann@x.de", "?im@x.de"]
+    assert asked_for(people, AS_WRITTEN).to_list() == ["kim@x.de", "ann@x.de"]
+    gone = pl.DataFrame({"address": ["?im@x.de"], "reason": ["bounced"]})
+    assert ("kim@x.de", "bounced") in in_our_words(gone, spellings).rows()
+
+
+def test_who_unsubscribed_and_bounced_is_unsubscribed_whatever_the_spelling() -> None:
+    spellings = pl.DataFrame({"recipient": ["\u212aim@x.de"], "address": ["?im@x.de"]})
+    both = pl.DataFrame(
+        {"address": ["kim@x.de", "?im@x.de"], "reason": ["bounced", "unsubscribed"]}
+    )
+    batch = mailing_to("kim@x.de")
+    assert reasons_of(batch, in_our_words(both, spellings)) == ["unsubscribed"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import polars as pl
 import pytest
 
 from closedloop.model.run import MailingFigures
@@ -216,7 +217,8 @@ def test_an_unsubscribe_without_a_name_suppresses_the_recipient_of_that_mailing(
     assert [row[:3] for row in suppressions(warehouse)] == [
         ("de", "bob@example.com", "unsubscribed")
     ]
-    assert warehouse.suppressed("de").rows() == [("Bob@example.com", "unsubscribed")]
+    asked = pl.Series(["bob@example.com"])
+    assert warehouse.suppressed("de", asked).rows() == [("bob@example.com", "unsubscribed")]
 
 
 def bounces(category: str, *mailing_to_user: int, recipient: str | None = "Ann@example.com") -> list[Row]:  # fmt: skip

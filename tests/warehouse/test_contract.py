@@ -176,24 +176,39 @@ def test_a_reference_into_another_client_points_at_nothing(
     ]
 
 
-def test_the_suppressed_come_once_and_as_the_platform_wrote_them(
-    warehouse: Warehouse, take: Take
-) -> None:
+def test_of_those_asked_for_the_suppressed_come_once_each(warehouse: Warehouse, take: Take) -> None:
     take("unsubscribes", 3, [{"recipient": " Ann@Example.com"}, {"recipient": "ann@example.com"}])
     take("unsubscribes", 3, [{"recipient": "zoe@example.com"}], client="at")
     bounced = [{"mailing_to_user_id": n, "recipient": "Bob@example.com", "category": "fatal_bounce"} for n in (1, 2)]  # fmt: skip
     take("responses", 3, bounced)
-    found = warehouse.suppressed("de")
-    assert found.schema == {"recipient": pl.String, "reason": pl.String}
-    assert sorted(found.rows(), key=lambda row: row[1]) == [
-        ("Bob@example.com", "bounced"),
-        (" Ann@Example.com", "unsubscribed"),
+    asked = pl.Series(["ann@example.com", "bob@example.com", "zoe@example.com", "new@example.com"])
+    found = warehouse.suppressed("de", asked)
+    assert found.schema == {"address": pl.String, "reason": pl.String}
+    assert sorted(found.rows()) == [
+        ("ann@example.com", "unsubscribed"),
+        ("bob@example.com", "bounced"),
+    ]
+    assert warehouse.suppressed("de", asked[1:]).height == 1
+    assert warehouse.suppressed("de", asked.clear()).height == 0
+
+
+def test_addresses_that_need_more_than_ascii_are_told_as_they_were_delivered(
+    warehouse: Warehouse, take: Take
+) -> None:
+    take("unsubscribes", 3, [{"recipient": " Jörg@Example.com"}, {"recipient": "ann@example.com"}])
+    take("mailing_recipients", 3, [{"recipient": "STRAßE@example.com"}])
+    take("responses", 3, [{"recipient": "jörg@example.com"}], client="at")
+    assert sorted(warehouse.spellings("de").rows()) == [
+        (" Jörg@Example.com", "jörg@example.com"),
+        ("STRAßE@example.com", "strasse@example.com"),
     ]
 
 
 def test_nobody_is_suppressed_in_an_empty_warehouse(warehouse: Warehouse) -> None:
-    assert warehouse.suppressed("de").schema == {"recipient": pl.String, "reason": pl.String}
-    assert warehouse.suppressed("de").height == 0
+    found = warehouse.suppressed("de", pl.Series(["ann@example.com"]))
+    assert found.schema == {"address": pl.String, "reason": pl.String}
+    assert found.height == 0
+    assert warehouse.spellings("de").schema == {"recipient": pl.String, "address": pl.String}
 
 
 def test_a_wave_is_recorded_once_and_follows_its_changes(warehouse: Warehouse) -> None:

@@ -197,12 +197,22 @@ def test_a_warehouse_of_a_newer_program_is_left_alone(warehouse: Warehouse, path
             warehouse.loads("de")
 
 
+def test_duckdb_shows_no_progress_of_its_own(warehouse: Warehouse) -> None:
+    (row,) = warehouse.rows("SELECT current_setting('enable_progress_bar') AS shown")
+    assert row == {"shown": False}
+    ((shown,),) = next(
+        warehouse.select("SELECT current_setting('enable_progress_bar') AS shown", 1)
+    ).rows()
+    assert shown is False
+
+
 def test_changed_bounce_limits_hold_at_once(warehouse: Warehouse, take: Take, path: Path) -> None:
     take("responses", 3, [{"recipient": "a@example.com", "category": "fatal_bounce"}])
-    assert warehouse.suppressed("de").height == 0
+    asked = pl.Series(["a@example.com"])
+    assert warehouse.suppressed("de", asked).height == 0
     warehouse.close()
     with DuckDBWarehouse(path, 0, Suppression(hard_bounces=1)) as stricter:
-        assert stricter.suppressed("de").height == 1
+        assert stricter.suppressed("de", asked).height == 1
 
 
 def test_rows_can_be_selected_from_another_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import polars as pl
 import pytest
 
 from closedloop.errors import ProjectError, WarehouseError
@@ -133,4 +134,4 @@ def test_without_all_eight_tables_there_are_rows_but_no_answers(
     warehouse.prepare([schemas["clicks"]])
     assert warehouse.rows("SELECT * FROM clicks") == []
     with pytest.raises(WarehouseError, match="eight schemas"):
-        warehouse.suppressed("de")
+        warehouse.suppressed("de", pl.Series(["ann@example.com"]))

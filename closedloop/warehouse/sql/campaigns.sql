@@ -15,19 +15,22 @@ WITH said AS (
     WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
     GROUP BY client, mailing_id, mailing_to_user_id
 ),
--- Laid down before it is asked which rows are outdated: of the whole log that takes long.
+-- Laid down before it is asked whose they are and which are outdated: of the whole log that takes long.
 spoken_of AS MATERIALIZED (
-    SELECT r.load_id, r.line, s.client, r.mailing_id, r.sending_status, r.delivery_status, r.response_category, s.hard, s.soft
-    FROM said s
-    JOIN raw_mailing_recipients r ON r.mailing_to_user_id = s.mailing_to_user_id AND r.mailing_id = s.mailing_id
+    SELECT r.load_id, r.line, r.mailing_id, r.mailing_to_user_id, r.sending_status, r.delivery_status, r.response_category
+    FROM raw_mailing_recipients r
+    WHERE r.mailing_to_user_id IN (
+        SELECT mailing_to_user_id FROM raw_responses WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
+    )
 ),
 answered AS (
-    SELECT s.client, s.mailing_id, s.sending_status, s.delivery_status, s.response_category, s.hard, s.soft,
+    SELECT s.client, r.mailing_id, r.sending_status, r.delivery_status, r.response_category, s.hard, s.soft,
         count(*) AS recipients
-    FROM spoken_of s
-    JOIN loads l ON l.load_id = s.load_id AND l.client = s.client
-    WHERE NOT EXISTS (SELECT 1 FROM superseded m WHERE m.load_id = s.load_id AND m.line = s.line)
-    GROUP BY s.client, s.mailing_id, s.sending_status, s.delivery_status, s.response_category, s.hard, s.soft
+    FROM spoken_of r
+    JOIN loads l ON l.load_id = r.load_id
+    JOIN said s ON s.client = l.client AND s.mailing_id = r.mailing_id AND s.mailing_to_user_id = r.mailing_to_user_id
+    WHERE NOT EXISTS (SELECT 1 FROM superseded m WHERE m.load_id = r.load_id AND m.line = r.line)
+    GROUP BY s.client, r.mailing_id, r.sending_status, r.delivery_status, r.response_category, s.hard, s.soft
 ),
 log AS (
     SELECT l.client, c.mailing_id, c.sending_status, c.delivery_status, c.response_category,
@@ -56,11 +59,13 @@ machine_opened AS (
     FROM automated_opens GROUP BY client, mailing_id, mailing_to_user_id
 ),
 opened_by_both AS (
-    SELECT o.client, o.mailing_id, count(*) AS recipients
-    FROM opened o
-    JOIN machine_opened a ON a.client = o.client AND a.mailing_id = o.mailing_id
-        AND a.mailing_to_user_id = o.mailing_to_user_id
-    GROUP BY o.client, o.mailing_id
+    SELECT a.client, a.mailing_id, count(*) AS recipients
+    FROM machine_opened a
+    WHERE EXISTS (
+        SELECT 1 FROM opens o WHERE o.client = a.client AND o.mailing_id = a.mailing_id
+            AND o.mailing_to_user_id = a.mailing_to_user_id
+    )
+    GROUP BY a.client, a.mailing_id
 ),
 clicked AS (
     SELECT client, mailing_id, mailing_to_user_id, count(*) AS clicks

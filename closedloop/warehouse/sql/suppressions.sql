@@ -36,14 +36,21 @@ events AS (
         ON r.client = u.client AND r.mailing_to_user_id = u.mailing_to_user_id
         AND u.recipient IS NULL
 ),
--- The same expression as in suppressed.sql. Another database calls it normalize(..., NFC).
-folded AS (
+-- The same expression as in spellings.sql. Another database calls it normalize(..., NFC). Of plain ASCII without white
+-- space around it, the small letters say it all, many times as fast.
+spelled AS (
     SELECT client, mailing_to_user_id, hard, unsubscribed, happened_at,
-        replace(replace(lower(nfc_normalize(
-            regexp_replace(recipient, '^[\s\v\x{85}\p{Z}]+|[\s\v\x{85}\p{Z}]+$', '', 'g')
-        )), 'ß', 'ss'), 'ς', 'σ') AS recipient
+        CASE WHEN strlen(recipient) = length(recipient) AND recipient >= '!' AND right(recipient, 1) >= '!'
+            THEN lower(recipient)
+            ELSE replace(replace(lower(nfc_normalize(
+                regexp_replace(recipient, '^[\s\v\x{85}\p{Z}]+|[\s\v\x{85}\p{Z}]+$', '', 'g')
+            )), 'ß', 'ss'), 'ς', 'σ')
+        END AS recipient
     FROM events
     WHERE recipient IS NOT NULL
+),
+folded AS (
+    SELECT * FROM spelled
 ),
 numbered AS (
     SELECT client, recipient, hard, happened_at,
