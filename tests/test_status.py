@@ -254,6 +254,7 @@ def test_a_suspended_job_says_why_and_what_to_type(project: Project, ledger: Led
     steps = told["jobs"][list(jobs).index("send_newsletter")]["next_steps"]
     assert [step["command"] for step in steps] == [
         "closedloop restart send_newsletter --dry-run",
+        "closedloop restart send_newsletter",
         "closedloop restart send_newsletter --assume-sent",
     ]
     assert told["state"] == {"free_bytes": 7, "holds": []}

@@ -125,6 +125,10 @@ def _carry_out(setting: Setting, error: "ErrorFile", act: str) -> int:
     if isinstance(came, RunReport):
         show_report(came)
         return came.exit_code
+    if error.is_waveless_halt:
+        click.echo(
+            f"  sends of the client '{error.client}' go on; a slot that still lacks its wave: closedloop status"
+        )
     if came:
         click.echo(
             f"  wave {came.wave_id} is {came.state}: {came.file}, {came.written:,} recipients"

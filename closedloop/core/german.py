@@ -29,12 +29,13 @@ WORDS = {
     "{n} dropped": "{n} ausgelassen",
     "{first} to {last}": "{first} bis {last}",
     "the platform's import has halted": "der Import der Plattform steht",
+    "the platform's import halted": "Import der Plattform angehalten",
     "nobody to mail, nothing was sent": "niemand anzuschreiben, nichts versandt",
     "TEST, ": "TEST, ",
     "SUSPENDED": "ANGEHALTEN",
     "recovered": "läuft wieder",
     "see restart": "siehe restart",
-    "goes on": "läuft wieder",
+    "was: {what}": "zuvor: {what}",
     "until it was over": "bis es vorbei war",
     "files taken in": "Dateien geladen",
     "rows loaded": "Zeilen geladen",
@@ -170,6 +171,15 @@ WORDS = {
         "Jemand hat festgestellt, dass die Welle nicht versandt wurde (--resend): Sie geht neu hinaus."
     ),
     "The cause is gone by itself.": "Die Ursache ist von selbst verschwunden.",
+    "A person said that the platform's support has cleared it.": (
+        "Jemand hat festgestellt, dass der Support der Plattform es geklärt hat."
+    ),
+    "The platform's error file is gone: its support has cleared it.": (
+        "Die Fehlerdatei der Plattform ist weg: Ihr Support hat es geklärt."
+    ),
+    "Send this slot's wave, if it has had none yet:": (
+        "Die Welle dieses Termins versenden, falls es noch keine gab:"
+    ),
     # what an error file advises
     "to see what a restart would do; nothing is done": "Um zu sehen, was ein Neustart täte; es geschieht nichts",
     "once the cause is mended": "Wenn die Ursache behoben ist",
@@ -200,6 +210,12 @@ WORDS = {
     "the import failed and nobody was mailed: the same content goes out under a new name, as the same wave": (
         "Wenn der Import scheiterte und niemand angeschrieben wurde: derselbe Inhalt geht unter neuem Namen hinaus, als dieselbe "
         "Welle"
+    ),
+    "once its support has cleared it and the file is gone (each run looks, too)": (
+        "Wenn ihr Support es geklärt hat und die Datei weg ist (jeder Lauf sieht auch selbst nach)"
+    ),
+    "its support says that it is cleared, but the file stays": (
+        "Wenn ihr Support sagt, es sei geklärt, die Datei aber liegen bleibt"
     ),
     # what became of a file, how far a wave came, the stages
     "loaded": "geladen",
@@ -261,6 +277,11 @@ PATTERNS = {
     ),
     "the platform left (.+) in its errors folder: it imports nothing more of this client": (
         "Die Plattform hat {} in ihrem Fehlerordner abgelegt: Sie importiert für diesen Mandanten nichts mehr."
+    ),
+    "the platform left (.+) in its errors folder: it imports nothing more of this client until its support has cleared that; "
+    "it names no wave of ours": (
+        "Die Plattform hat {} in ihrem Fehlerordner abgelegt: Sie importiert für diesen Mandanten nichts mehr, bis ihr Support "
+        "das geklärt hat. Die Datei nennt keine unserer Wellen."
     ),
     "longer than (.+) characters": "länger als {} Zeichen",
     "longer than (.+) bytes": "länger als {} Bytes",

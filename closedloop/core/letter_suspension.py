@@ -14,7 +14,7 @@ CASES = {
     Case.REFUSED_LOG_IN: "log-in refused",
     Case.UNKNOWN_OUTCOME: "rename outcome unknown",
     Case.UNKNOWN_WAVE: "a wave that the ledger does not know",
-    Case.HALTED_IMPORT: "the platform's import has halted",
+    Case.HALTED_IMPORT: "the platform's import halted",
 }
 RESTS = {
     "nothing": "Nothing rests: the next run tries again.",
@@ -23,12 +23,17 @@ RESTS = {
     "sends": "All sends of the client {client} rest until this is resolved.",
     "client": "All jobs of the client {client} rest until this is resolved, so that the account is not locked.",
 }
-ENDED = {
+ENDED: dict[str, str] = {
     "retried": "It was tried again, and went well.",
     "assume-sent": "A person said that the wave was sent (--assume-sent).",
     "resend": "A person said that the wave was not sent (--resend): it is sent anew.",
     "itself": "The cause is gone by itself.",
 }
+ENDED_WITHOUT_A_WAVE = {
+    "assume-sent": "A person said that the platform's support has cleared it.",
+    "itself": "The platform's error file is gone: its support has cleared it.",
+}
+"""How it ended where the platform halted at no wave of ours."""
 
 
 def suspended_letter(error_file: ErrorFile, tongue: Tongue) -> Letter:
@@ -55,38 +60,45 @@ def suspended_letter(error_file: ErrorFile, tongue: Tongue) -> Letter:
 
 def recovered_letter(error_file: ErrorFile, at: datetime, tongue: Tongue) -> Letter:
     """Return the letter that what rested goes on since `at`."""
-    ended = error_file.resolution
     lasted = tongue.span(at - error_file.time)
-    sentences = [tongue.say(ENDED[ended.by])] if ended else []
-    sentences.append(
-        tongue.say(
-            "Since {since}, for {lasted}.",
-            since=tongue.moment(error_file.time),
-            lasted=lasted,
-        )
+    since = tongue.moment(error_file.time)
+    what = tongue.say("was: {what}", what=_case(error_file, tongue))
+    sentences = (
+        *_ended(error_file, tongue),
+        tongue.say("Since {since}, for {lasted}.", since=since, lasted=lasted),
     )
     return Letter(
-        subject=subject(
-            error_file.client,
-            error_file.job,
-            f"{tongue.say('recovered')}: {_case(error_file, tongue)}",
-        ),
+        subject=subject(error_file.client, error_file.job, f"{tongue.say('recovered')} ({what})"),
         language=tongue.language,
         written=at,
         tone="good",
         verdict=tongue.say("Recovered"),
-        headline=f"{error_file.client} {error_file.job} · {tongue.say('goes on')}",
+        headline=f"{error_file.client} {error_file.job} · {what}",
         figures=(Figure(lasted, tongue.say("until it was over")),),
         sections=(
-            Section(
-                tongue.say("What to do"),
-                steps=(Step(tongue.say("All jobs at a glance:"), "closedloop status"),),
-            ),
-            Section(tongue.say("What happened"), tuple(sentences)),
+            Section(tongue.say("What to do"), steps=_next(error_file, tongue)),
+            Section(tongue.say("What happened"), sentences),
             Section(tongue.say("The error was"), (tongue.term(error_file.problem),)),
         ),
         footer=_footer(error_file, tongue),
     )
+
+
+def _ended(error_file: ErrorFile, tongue: Tongue) -> tuple[str, ...]:
+    if error_file.resolution is None:
+        return ()
+    by = error_file.resolution.by
+    words = ENDED_WITHOUT_A_WAVE if error_file.is_waveless_halt else ENDED
+    return (tongue.say(words.get(by, ENDED[by])),)
+
+
+def _next(error_file: ErrorFile, tongue: Tongue) -> tuple[Step, ...]:
+    """Return what to type now: of a slot that passed while the sends rested, nobody else sends the wave."""
+    steps = [Step(tongue.say("All jobs at a glance:"), "closedloop status")]
+    if error_file.suspends == "sends" and error_file.kind == "send":
+        when = tongue.say("Send this slot's wave, if it has had none yet:")
+        steps.insert(0, Step(when, f"closedloop run {error_file.job}"))
+    return tuple(steps)
 
 
 def _goes_on(error_file: ErrorFile) -> bool:

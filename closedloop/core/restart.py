@@ -20,6 +20,8 @@ class Act(StrEnum):
     ADOPT = "enters the wave into the ledger as sent; nothing is uploaded"
     SEND_ANEW = "selects and sends a wave now"
     ASK = "does nothing until you say --assume-sent or --resend"
+    LOOK = "looks whether the platform's error file is gone; then sends go on"
+    ACKNOWLEDGE = "notes that the platform's support has cleared it; sends go on"
 
 
 BY_CASE: dict[Case, dict[Choice | None, Act]] = {
@@ -39,20 +41,21 @@ BY_CASE: dict[Case, dict[Choice | None, Act]] = {
     },
     Case.UNKNOWN_WAVE: {None: Act.ASK, "assume-sent": Act.ADOPT, "resend": Act.SEND_ANEW},
 }
+WAVELESS_HALT: dict[Choice | None, Act] = {None: Act.LOOK, "assume-sent": Act.ACKNOWLEDGE}
 
 
 def act_for(error: ErrorFile, choice: Choice | None) -> Act:
     """Return what a restart does; `ProjectError` where the choice does not belong to the failure."""
-    acts = BY_CASE[error.case]
+    if error.is_waveless_halt and choice == "resend":
+        raise ProjectError(
+            f"{error.name}: the platform's error file names no wave of ours, so there is nothing to send again; "
+            f"once its support has cleared it: closedloop restart {error.job}"
+        )
+    acts = WAVELESS_HALT if error.is_waveless_halt else BY_CASE[error.case]
     if choice not in acts:
         raise ProjectError(
             f"{error.name}: --{choice} belongs to a wave of which it is not known whether it was sent; "
             f"this is another failure ({error.case}): closedloop restart {error.job}"
-        )
-    if acts[choice] is Act.PUBLISH_AGAIN and error.wave is None:
-        raise ProjectError(
-            f"{error.name}: the platform's error file names no wave of ours, so there is nothing to send again; "
-            f"once its support has cleared it: closedloop restart {error.job} --assume-sent"
         )
     return acts[choice]
 
@@ -69,11 +72,7 @@ def chosen(
     for name in names:
         if name not in jobs and not any(_fits(error, name) for error in errors):
             raise ProjectError(f"'{name}' is neither a job nor an open error file{_known(errors)}")
-    undecided = [
-        error
-        for error in found
-        if None not in BY_CASE[error.case] or act_for(error, None) is Act.ASK
-    ]
+    undecided = [error for error in found if act_for(error, None) in (Act.ASK, Act.LOOK)]
     waves = {(e.client, e.wave.wave_id) if e.wave else e.name for e in undecided}
     if choice and len(waves) > 1:
         raise ProjectError(

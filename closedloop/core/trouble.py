@@ -220,18 +220,17 @@ def _next_steps(case: Case, job: str, *, has_wave: bool) -> tuple[NextStep, ...]
                 "the import went well and only the trigger failed: support triggers it, never upload again",
                 f"{go} --assume-sent",
             ),
-            *(
-                [
-                    (
-                        "the import failed and nobody was mailed: the same content goes out under a new name, as the same wave",
-                        f"{go} --resend",
-                    )
-                ]
-                if has_wave
-                else []
+            (
+                "the import failed and nobody was mailed: the same content goes out under a new name, as the same wave",
+                f"{go} --resend",
             ),
         ],
     }
+    if case is Case.HALTED_IMPORT and not has_wave:
+        steps[case] = [
+            ("once its support has cleared it and the file is gone (each run looks, too)", go),
+            ("its support says that it is cleared, but the file stays", f"{go} --assume-sent"),
+        ]
     return (look, *(NextStep(when=when, command=command) for when, command in steps[case]))
 
 

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from closedloop.errors import NotThere
+from closedloop.errors import LogInRefused, NotThere, RemoteError
 from closedloop.flows.ports import Ports
+from closedloop.model.error_file import ErrorFile
 from closedloop.model.file import RemoteFile
 from closedloop.model.privacy import nameable
 
@@ -31,3 +32,20 @@ def error_files(ports: Ports) -> list[RemoteFile] | None:
         for file in found
         if not any(error.is_of_halt(file.name, file.size, file.modified) for error in settled)
     ][-MOST:]
+
+
+def is_cleared(error: ErrorFile, ports: Ports) -> bool:
+    """Say whether the platform took back an error file that names no wave of ours: it is gone from the server.
+
+    Where the server can't be asked it counts as there. Raises `LogInRefused`: asking on would lock the account.
+    """
+    folder = ports.client.errors
+    if not error.is_waveless_halt or error.client != ports.client_name or folder is None:
+        return False
+    try:
+        listed = ports.remote.listing(folder)
+    except LogInRefused:
+        raise
+    except (NotThere, RemoteError):
+        return False
+    return error.halt not in {nameable(file.name) for file in listed}

@@ -10,7 +10,7 @@ from closedloop.core.restart import Act
 from closedloop.core.slots import current_slot
 from closedloop.core.stamps import local_stamp
 from closedloop.core.trouble import is_of_one_wave
-from closedloop.errors import ClosedLoopError, ProjectError
+from closedloop.errors import ClosedLoopError, ProjectError, Suspended
 from closedloop.flows.confirm import confirm, confirm_by_log
 from closedloop.flows.ports import Layouts, Ports
 from closedloop.flows.publish import call_back, keep_copies, publish_again, settle
@@ -19,6 +19,7 @@ from closedloop.flows.suppress import up_to_date
 from closedloop.flows.suspension import (
     Ending,
     is_proven,
+    put_away_if_cleared,
     recovered,
     refuse_if_suspended,
     went_through,
@@ -46,7 +47,10 @@ def restart(
 
     The error file is put away last, so that a restart that died is simply asked for again.
     """
-    if act is Act.NOTE_SENT:
+    if act is Act.LOOK:
+        _look(error, ports, clock())
+        return None
+    if act in (Act.NOTE_SENT, Act.ACKNOWLEDGE):
         return _written_down(note_sent(error, ports, clock()), "already sent", job, ports, clock)
     if isinstance(job, PullJob) or act in (Act.RUN, Act.RETRY_FILES, Act.SEND_ANEW):
         return _run(error, act, job, shelf, ports, clock)
@@ -59,6 +63,15 @@ def restart(
         return _written_down(wave, outcome, job, ports, clock)
     wave = adopt(error, job, subscribers, ports, clock())
     return _written_down(wave, "already sent", job, ports, clock)
+
+
+def _look(error: ErrorFile, ports: Ports, now: datetime) -> None:
+    """Put away what the platform's support has cleared; `Suspended` where its error file still lies there."""
+    if not put_away_if_cleared(error, ports, now):
+        raise Suspended(
+            f"{error.halt} still lies in the errors folder of the platform, or it can't be asked: its support clears that. "
+            f"If it says so, but the file stays: closedloop restart {error.job} --assume-sent"
+        )
 
 
 def _written_down(
@@ -152,7 +165,7 @@ def send_again(
 
     Raises `ProjectError`, with nothing sent, where the platform itself shows that the wave was mailed.
     """
-    refuse_if_suspended(job, ports, error)
+    refuse_if_suspended(job, ports, now, error)
     up_to_date(error.client, ports)
     confirm(error.client, ports, now)
     confirm_by_log(error.client, ports, now)

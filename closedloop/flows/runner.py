@@ -9,7 +9,7 @@ from typing import Protocol
 
 from closedloop.core.report import as_json
 from closedloop.core.trouble import case_of, chain
-from closedloop.errors import ClosedLoopError
+from closedloop.errors import ClosedLoopError, Suspended
 from closedloop.flows.letters import tell_of_run
 from closedloop.flows.ports import Layouts, Ports
 from closedloop.flows.pull import NOT_LOADED, foresee, pull, reload
@@ -65,9 +65,11 @@ def carry_out(
     if wish.dry_run:
         result, notes = _come_of(job, shelf, ports, wish, started)
         return RunReport(run_id, job.name, job.client, started, clock(), result, tuple(notes))
-    refuse_if_suspended(job, ports, wish.restart)
     try:
+        refuse_if_suspended(job, ports, started, wish.restart)
         result, notes = _come_of(job, shelf, ports, wish, started)
+    except Suspended:
+        raise
     except Exception as error:
         ports.ledger.put_run(_failed(run_id, job, error, started, clock()))
         asked = Asked(day=wish.day, again=wish.again, test=wish.test, resend_of=wish.resend_of)

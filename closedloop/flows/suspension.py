@@ -7,6 +7,7 @@ from closedloop.core import trouble
 from closedloop.core.report import failure
 from closedloop.errors import ImportHalted, Suspended, UntoldWave
 from closedloop.flows.letters import tell_of_recovery, tell_of_suspension
+from closedloop.flows.platform import is_cleared
 from closedloop.flows.ports import Ports
 from closedloop.model.error_file import Asked, Case, ErrorFile, FileNote, Problem, Resolution
 from closedloop.model.file import FileIdentity, RemoteFile
@@ -23,22 +24,34 @@ TOLD_BY_THE_RUN = (Case.REFUSED_FILES,)
 SETTLED = (WaveState.PUBLISHED, WaveState.CONFIRMED)
 
 
-def refuse_if_suspended(job: Job, ports: Ports, restarted: ErrorFile | None = None) -> None:
+def refuse_if_suspended(
+    job: Job, ports: Ports, now: datetime, restarted: ErrorFile | None = None
+) -> None:
     """Raise `Suspended`, in one line, where an open error file keeps the job from running.
 
-    A restart is held up by none about the same wave, nor by another one that trying again may mend: a person wants it tried.
+    What the platform has cleared meanwhile ends here. A restart is held up by none about the same wave, nor by another one
+    that trying again may mend: a person wants it tried.
     """
     ports.errors.tidy()
-    for error in ports.errors.open():
-        if restarted and (
-            error.name == restarted.name
-            or error.case in TRIED_AGAIN
-            or trouble.is_of_one_wave(error, restarted)
-        ):
-            continue
-        if trouble.suspends(error, job):
-            _tell(error, ports)
-            raise Suspended(f"{job.name}: {trouble.line(error)}")
+    holding = [
+        error
+        for error in ports.errors.open()
+        if trouble.suspends(error, job) and not (restarted and _is_passed(error, restarted))
+    ]
+    # The server is asked only where nothing else holds the job: after a refused log-in nobody may knock again.
+    if all(error.is_waveless_halt for error in holding):
+        holding = [error for error in holding if not put_away_if_cleared(error, ports, now)]
+    for error in holding:
+        _tell(error, ports)
+        raise Suspended(f"{job.name}: {trouble.line(error)}")
+
+
+def put_away_if_cleared(error: ErrorFile, ports: Ports, now: datetime) -> bool:
+    """Put away an error file of the platform that names no wave of ours, once it is gone; say whether it is."""
+    gone = is_cleared(error, ports)
+    if gone:
+        recovered(error, "itself", ports, now)
+    return gone
 
 
 def held_files(job: PullJob, ports: Ports) -> list[ErrorFile]:
@@ -139,9 +152,11 @@ def _refused(pulled: PullResult) -> list[trouble.Failure]:
 
 
 def _halted(halt: RemoteFile, job: Job, ports: Ports) -> trouble.Failure:
-    sentence = f"the platform left {halt.name} in its errors folder: it imports nothing more of this client"
-    problem = Problem(error="ImportHalted", sentence=sentence)
     wave = _wave_of(halt.name, job, ports)
+    sentence = f"the platform left {halt.name} in its errors folder: it imports nothing more of this client"
+    if wave is None:
+        sentence += " until its support has cleared that; it names no wave of ours"
+    problem = Problem(error="ImportHalted", sentence=sentence)
     stage = "confirm" if wave else "settle"
     note = FileNote(name=halt.name, size=halt.size, modified=halt.modified)
     return trouble.Failure(Case.HALTED_IMPORT, (problem,), stage, wave, (note,), halt.name)
@@ -185,10 +200,13 @@ def _is_over(
 
 
 def _is_settled(error: ErrorFile, ports: Ports) -> bool:
-    """Say whether it is known by now what became of the wave: where the platform halted, only its own word counts."""
+    """Say whether it is known by now what became of the wave: where the platform halted, only its own word counts.
+
+    Where it halted at no wave of ours, it is over once its error file is gone.
+    """
     ours = [wave for wave in ports.ledger.waves(error.client) if _is_of(wave, error)]
     if error.case is Case.HALTED_IMPORT:
-        return any(map(is_proven, ours))
+        return any(map(is_proven, ours)) or is_cleared(error, ports)
     return any(wave.state in SETTLED for wave in ours)
 
 
@@ -216,6 +234,15 @@ def _is_held(refused: FileNote, loaded: FileIdentity | None) -> bool:
         return False
     is_later = refused.modified is not None and loaded.modified > refused.modified
     return is_later or loaded.sha256 == refused.sha256
+
+
+def _is_passed(error: ErrorFile, restarted: ErrorFile) -> bool:
+    """Say whether an open error file does not hold up the restart of another, or of itself."""
+    return (
+        error.name == restarted.name
+        or error.case in TRIED_AGAIN
+        or trouble.is_of_one_wave(error, restarted)
+    )
 
 
 def _is_about_files(error: ErrorFile, job: PullJob) -> bool:

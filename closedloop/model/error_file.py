@@ -108,6 +108,11 @@ class ErrorFile(Strict):
         """What went wrong, in a sentence."""
         return self.errors[0].sentence
 
+    @property
+    def is_waveless_halt(self) -> bool:
+        """Whether the platform halted at something that names no wave of ours: nothing of ours to send again."""
+        return self.case is Case.HALTED_IMPORT and self.wave is None
+
     def is_about(self, name: str, size: int, modified: datetime) -> bool:
         """Say whether this very content of a file was refused."""
         return any(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -343,11 +343,30 @@ def test_a_recovery_says_what_ended_how_and_after_how_long() -> None:
     )
     letter = recovered_letter(ended, later, GERMAN)
     assert letter.subject == (
-        "[closedloop] de send_newsletter läuft wieder: Ausgang der Umbenennung unbekannt"
+        "[closedloop] de send_newsletter läuft wieder (zuvor: Ausgang der Umbenennung unbekannt)"
     )
     assert letter.tone == "good"
     assert "3 Stunden" in said(letter)
     assert "--assume-sent" in said(letter)
+
+
+def halted_at_no_wave(by: Literal["itself", "assume-sent"]) -> ErrorFile:
+    what = Failure(Case.HALTED_IMPORT, (Problem(error="X", sentence="it stopped"),), halt="x.error")
+    error = describe(what, SEND, "run-1", NOW)
+    return error.model_copy(update={"resolution": Resolution(at=NOW, by=by)})
+
+
+def test_the_end_of_a_halt_at_no_wave_of_ours_names_no_wave_and_what_to_type() -> None:
+    cleared = recovered_letter(halted_at_no_wave("itself"), NOW, GERMAN)
+    assert cleared.subject == (
+        "[closedloop] de send_newsletter läuft wieder (zuvor: Import der Plattform angehalten)"
+    )
+    assert cleared.headline == "de send_newsletter · zuvor: Import der Plattform angehalten"
+    assert "Die Fehlerdatei der Plattform ist weg: Ihr Support hat es geklärt." in said(cleared)
+    assert "closedloop run send_newsletter" in said(cleared)
+    told = said(recovered_letter(halted_at_no_wave("assume-sent"), NOW, ENGLISH))
+    assert "A person said that the platform's support has cleared it." in told
+    assert "the wave was sent" not in told
 
 
 @pytest.mark.parametrize("case", list(Case))
@@ -363,6 +382,7 @@ def test_every_command_in_a_letter_is_one_that_there_is() -> None:
         pulled(PullResult(FILES)),
         sent(),
         *(suspended_letter(failed(case), ENGLISH) for case in Case),
+        recovered_letter(halted_at_no_wave("itself"), NOW, ENGLISH),
     ]
     commands = {
         step.command.split()[1]

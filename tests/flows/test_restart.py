@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from closedloop.core.restart import Choice
+from closedloop.core.restart import Act, Choice, act_for
 from closedloop.errors import (
     ClosedLoopError,
     LogInRefused,
@@ -361,6 +361,74 @@ def test_an_error_file_of_the_platform_about_nothing_of_ours_can_only_be_acknowl
 
 
 CONSTANT = "/errors/import.error"
+NOTED = "20261130_import_error.txt"
+
+
+def halt_at_no_wave(desk: Desk) -> None:
+    """Let the platform stop at something that is no wave of ours, and a send find out."""
+    with_errors_folder(desk)
+    desk.remote.put(f"/errors/{NOTED}", b"bad", utc("2026-11-24T05:00"))
+    with pytest.raises(ClosedLoopError, match="imports nothing more"):
+        desk.send()
+
+
+def test_a_halt_at_no_wave_of_ours_offers_no_decision_about_one(desk: Desk) -> None:
+    halt_at_no_wave(desk)
+    error = only(desk.open_errors())
+    assert error.problem.endswith("it names no wave of ours")
+    assert [step.command for step in error.next_steps] == [
+        "closedloop restart send_newsletter --dry-run",
+        "closedloop restart send_newsletter",
+        "closedloop restart send_newsletter --assume-sent",
+    ]
+    assert act_for(error, None) is Act.LOOK
+    assert act_for(error, "assume-sent") is Act.ACKNOWLEDGE
+
+
+def test_a_restart_ends_a_halt_at_no_wave_of_ours_once_its_file_is_gone(desk: Desk) -> None:
+    halt_at_no_wave(desk)
+    with pytest.raises(Suspended, match="still lies in the errors folder"):
+        desk.restart()
+    desk.remote.remove(f"/errors/{NOTED}")
+    desk.restart()
+    assert (desk.open_errors(), ending(only(desk.resolved_errors()))) == ([], "itself")
+    assert desk.send("2026-11-24T07:00").exit_code == 0
+
+
+@pytest.mark.parametrize("run", ["pull", "send"])
+def test_the_next_run_ends_a_halt_at_no_wave_of_ours_once_its_file_is_gone(
+    desk: Desk, run: str
+) -> None:
+    halt_at_no_wave(desk)
+    with pytest.raises(Suspended):
+        desk.send("2026-11-24T06:10")
+    desk.pull("2026-11-24T06:20")
+    assert only(desk.open_errors()).run == "send_newsletter-20261124T060000000000Z"
+    desk.remote.remove(f"/errors/{NOTED}")
+    assert getattr(desk, run)("2026-11-24T06:30").exit_code == 0
+    assert (desk.open_errors(), ending(only(desk.resolved_errors()))) == ([], "itself")
+    assert len(desk.uploads()) == (run == "send")
+
+
+def test_a_suspended_send_whose_server_is_away_stays_suspended(desk: Desk) -> None:
+    class Away(MemoryRemote):
+        def listing(self, folder: str) -> list[Any]:
+            raise RemoteError(f"{folder}: the server is away", transient=True)
+
+    halt_at_no_wave(desk)
+    with pytest.raises(Suspended):
+        desk.send("2026-11-24T06:10", remote=Away())
+
+
+def test_a_log_in_refused_while_looking_for_the_halt_is_not_tried_again(desk: Desk) -> None:
+    halt_at_no_wave(desk)
+    remote = Locked()
+    with pytest.raises(LogInRefused):
+        desk.send("2026-11-24T06:10", remote=remote)
+    for minute in (20, 30):
+        with pytest.raises(Suspended):
+            desk.send(f"2026-11-24T06:{minute}", remote=remote)
+    assert remote.knocks == 1
 
 
 def utc(text: str) -> datetime:
@@ -493,6 +561,7 @@ def is_halted(desk: Desk) -> None:
         loses_the_answer,
         loses_the_ledger,
         is_halted,
+        halt_at_no_wave,
     ],
 )
 def test_the_document_shows_what_is_written(desk: Desk, act: Callable[[Desk], None]) -> None:
