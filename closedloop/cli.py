@@ -4,7 +4,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -89,6 +90,19 @@ class Moment(click.ParamType[datetime]):
             )
 
 
+class Day(click.ParamType[date]):
+    """A day, as ISO 8601 writes it."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day."""
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"'{value}' is no day; write it as 2026-11-20", param, ctx)
+
+
 COMMANDS = {
     "init": ("closedloop.commands.setup", "Write a new project."),
     "check": ("closedloop.commands.setup", "Check the project; with --online, the servers too."),
@@ -150,6 +164,16 @@ class LateGroup(click.Group):
         return command
 
 
+def _speak_as(
+    _: click.Context, __: click.Parameter, form: "LogFormat | None"
+) -> "LogFormat | None":
+    """Let what is wrong with the rest of the command line be said in this form, too."""
+    from closedloop.log import set_up
+
+    set_up(0, form or "text")
+    return form
+
+
 @click.group(
     cls=LateGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
 )
@@ -175,6 +199,8 @@ class LateGroup(click.Group):
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
+    is_eager=True,
+    callback=_speak_as,
     help="Lines on stderr as text or as JSON; [log] format of closedloop.toml.",
 )
 @click.pass_context
@@ -198,6 +224,8 @@ def cli(
     from closedloop.log import set_up
 
     set_up(verbose, log_format or "text")
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False
     ctx.obj = Setting(Path(root).absolute(), Clock(start), verbose, log_format)
 
 
@@ -217,10 +245,37 @@ def outcome(act: Callable[[], Any]) -> int:
         return error.exit_code
     except (click.exceptions.Exit, click.Abort, click.ClickException) as error:
         return _clicked(error)
+    except OSError as error:
+        return _unwritten(error) if _is_of_the_output(error) else _bug(error)
     except Exception as error:  # noqa: BLE001 whatever is not ours to foresee is our bug
-        _tell(f"this is a bug of closedloop; please report these lines:\n{_trace(error)}")
-        return 70
+        return _bug(error)
     return code if isinstance(code, int) else 0
+
+
+def _bug(error: Exception) -> int:
+    _tell(f"this is a bug of closedloop; please report these lines:\n{_trace(error)}")
+    return 70
+
+
+def _is_of_the_output(error: OSError) -> bool:
+    """Say whether an error arose where something was printed."""
+    import traceback
+
+    places = {frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return bool(places & {"click.utils", "rich.console"})
+
+
+def _unwritten(error: OSError) -> int:
+    """Say that what was to be printed could not be; a reader that has seen enough, as `head`, needs no word."""
+    if not isinstance(error, BrokenPipeError):
+        _tell(
+            f"what it had to say could not be written: {error.strerror}; make room there, or print it elsewhere. "
+            "What was done stays done: closedloop status"
+        )
+    # Else Python, at its end, tries once more, and complains.
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ClosedLoopError.exit_code
 
 
 def _tell(*sentences: str) -> None:
@@ -247,8 +302,13 @@ def _trace(error: BaseException) -> str:
 
 def _clicked(error: click.exceptions.Exit | click.Abort | click.ClickException) -> int:
     if isinstance(error, click.Abort):
-        click.echo("closedloop: stopped", err=True)
+        _tell("stopped")
         return 130
     if isinstance(error, click.ClickException):
-        error.show()
+        from closedloop.log import is_for_machines
+
+        if is_for_machines():
+            _tell(error.format_message())
+        else:
+            error.show()
     return error.exit_code

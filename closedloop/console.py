@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -94,7 +94,7 @@ def show_report(report: RunReport) -> None:
     """Print a report for a person."""
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True, width=_width())
+    console = Console(highlight=False, soft_wrap=True, width=_width(), color_system=_colours())
     console.print(headline(report), style="bold", markup=False)
     if isinstance(report.result, PullResult):
         _show_pull(console, report.result)
@@ -187,6 +187,12 @@ def _lines(row: Sequence[str], widths: Sequence[int], set_right: Sequence[bool])
             for part, width, right in zip(parts, widths, set_right, strict=True)
         ]
         yield f" {GAP.join(padded)} "
+
+
+def _colours() -> Literal["auto"] | None:
+    """Return whether the library may print bold and colours; click's own output goes by the same."""
+    context = click.get_current_context(silent=True)
+    return None if context and context.color is False else "auto"
 
 
 def _width() -> int:

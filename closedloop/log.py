@@ -65,10 +65,15 @@ def about(job: str) -> None:
 
 def tell(sentence: str) -> None:
     """Say a sentence that nobody may miss, in the form of the other lines."""
-    if any(isinstance(handler.formatter, JsonLines) for handler in _ours()):
+    if is_for_machines():
         logger.error("%s", sentence)
     else:
         click.echo(f"closedloop: {sentence}", err=True)
+
+
+def is_for_machines() -> bool:
+    """Say whether lines are JSON."""
+    return any(isinstance(handler.formatter, JsonLines) for handler in _ours())
 
 
 def _ours() -> list[logging.Handler]:

@@ -1,12 +1,16 @@
 """The commands as an operator and cron meet them: what they print, and how they exit."""
 
 import json
+import os
+import pty
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import click
 import duckdb
@@ -146,7 +150,9 @@ def test_the_readme_links_to_what_is_there() -> None:
             id="a send of a day",
         ),
         pytest.param(
-            ["run", "pull_responses", "--date", "20.11.2026"], "does not match the format", id="day"
+            ["run", "pull_responses", "--date", "20.11.2026"],
+            "'20.11.2026' is no day; write it as 2026-11-20",
+            id="day",
         ),
         pytest.param(
             ["run", "pull_responses", "--date", "2026-11-20", "--dry-run"],
@@ -171,6 +177,54 @@ def test_a_wrong_command_line_exits_with_2_and_touches_nothing(
     assert ended.code == 2
     assert sentence in ended.err
     assert sorted(shop.rglob("*")) == before
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_can_not_be_printed_is_said_in_a_sentence(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    with Path("/dev/full").open("w") as full:
+        ended = printing(shop, full)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "closedloop: what it had to say could not be written: No space left on device; make room there, or print it elsewhere. "
+        "What was done stays done: closedloop status\n"
+    )
+
+
+def test_a_reader_that_has_seen_enough_gets_no_complaint(shop: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        ended = printing(shop, pipe)
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def printing(shop: Path, where: IO[str]) -> "subprocess.CompletedProcess[str]":
+    words = [sys.executable, "-m", "closedloop", "-p", str(shop), "status"]
+    return subprocess.run(  # noqa: S603 our own program
+        words, stdout=where, stderr=subprocess.PIPE, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("NO_COLOR", "1"), ("TERM", "dumb"), pytest.param("LINES", "25", id="neither")],
+)
+def test_a_terminal_without_colours_gets_none(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(variable, value)
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as terminal:
+        printing(shop, terminal)
+        shown = os.read(master, 4096)
+    os.close(master)
+    assert b"job" in shown
+    assert (b"\x1b[1m" in shown) is (variable == "LINES")
 
 
 def test_a_run_waits_for_nobody_who_holds_its_lock(shop: Path, closedloop: Run) -> None:

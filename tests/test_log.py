@@ -99,3 +99,18 @@ def test_a_wrong_project_is_told_in_json_too(said: Said) -> None:
     (line,) = parsed(said("--log-format", "json", "run", "send_newsletter", settings="[log]\nlevel = 7"))  # fmt: skip
     assert "log.level" in line["message"]
     assert line["job"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        pytest.param(["stat"], "No such command 'stat'", id="command"),
+        pytest.param(["--now", "x", "status"], "'x' is no time", id="of all"),
+        pytest.param(["status", "--odd"], "No such option '--odd'", id="of one"),
+    ],
+)
+def test_a_wrong_command_line_is_told_to_machines_as_json(
+    said: Said, words: list[str], sentence: str
+) -> None:
+    (line,) = said("--log-format", "json", *words)
+    assert sentence in json.loads(line)["message"]

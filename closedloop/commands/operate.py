@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 import click
 
-from closedloop.cli import Setting
+from closedloop.cli import Day, Setting
 from closedloop.completion import jobs, offering
 from closedloop.errors import Locked, ProjectError, RemoteError, Suspended, TryLater
 
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dry-run", is_flag=True, help="Show what would be done; nothing is sent, fetched or loaded."
 )
-@click.option(
-    "--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="pull: take this day's files in again."
-)
+@click.option("--date", "day", type=Day(), help="pull: take this day's files in again.")
 @click.option(
     "--again", is_flag=True, help="send: send another wave in a slot that has had one, on purpose."
 )
@@ -43,7 +41,7 @@ if TYPE_CHECKING:
 def run(
     setting: Setting,
     job: str,
-    day: datetime | None,
+    day: date | None,
     *,
     dry_run: bool,
     again: bool,
@@ -77,7 +75,7 @@ def run(
     from closedloop.edges import working
     from closedloop.flows.runner import Wish, carry_out
 
-    wish = Wish(day.date() if day else None, dry_run=dry_run, again=again, test=test)
+    wish = Wish(day, dry_run=dry_run, again=again, test=test)
     _refuse_what_does_not_fit(wish, chosen)
     with (
         _hushed(project, job, is_retry=retry),
