@@ -11,7 +11,7 @@ import time
 
 from benchmarks import measure
 
-PARTS = ("load", "others", "growth")
+PARTS = ("load", "transfer", "pull", "others", "growth")
 
 
 def main() -> None:

@@ -6,12 +6,15 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import paramiko
 from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
 
 from closedloop.errors import ProjectError
-from closedloop.model.settings import Client
+
+if TYPE_CHECKING:
+    from closedloop.model.settings import Client
 
 USUAL_PORT = 22
 
@@ -26,7 +29,7 @@ class Access:
     Raises `ProjectError` for what is missing or wrong. Secrets stay out of every message.
     """
 
-    client: Client
+    client: "Client"
     root: Path
     secrets: Secrets
     name: str

@@ -17,7 +17,7 @@ from closedloop.remote.base import NotAsListed
 
 CHECKPOINT_BYTES = 64 * 1024 * 1024
 HASHED_AT_ONCE = 1024 * 1024
-MOST_BEHIND = 16
+MOST_BEHIND = 32
 
 
 class Landing:

@@ -10,7 +10,8 @@ from closedloop.remote.packets import Attributes, Fields, Kind, OpenFlag, Status
 from closedloop.remote.transfer import Reading, Writing
 
 SAFE_BLOCK = 32 * 1024
-LARGEST_BLOCK = 255 * 1024
+# Servers take twice that; the memory for more is fetched from the system anew for every block.
+LARGEST_BLOCK = 120 * 1024
 
 
 class Session:

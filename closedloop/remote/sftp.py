@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from closedloop.errors import (
     AlreadyThere,
@@ -17,28 +17,31 @@ from closedloop.errors import (
     StateTrouble,
 )
 from closedloop.model.file import RemoteFile
-from closedloop.model.settings import Client
 from closedloop.remote.access import Access, Secrets
-from closedloop.remote.ahead import AheadRemote
 from closedloop.remote.base import NotAsListed, Progress, Remote, quiet
 from closedloop.remote.connection import Connection
 from closedloop.remote.conversation import Refused
 from closedloop.remote.landing import landing
 from closedloop.remote.packets import Attributes
 from closedloop.remote.patience import USUAL, Patience
-from closedloop.remote.porter import Porter, orders
-from closedloop.remote.retrying import RetryingRemote
 from closedloop.remote.session import Session
+
+if TYPE_CHECKING:
+    from closedloop.model.settings import Client
 
 
 def open_remote(
-    client: Client, root: Path, secrets: Secrets, patience: Patience = USUAL, name: str = ""
+    client: "Client", root: Path, secrets: Secrets, patience: Patience = USUAL, name: str = ""
 ) -> Remote:
     """Return the file server of a client, with transient faults tried again. Connects when first used.
 
     Paths in the settings are relative to `root`; `name` is the client's in closedloop.toml, for messages. Large files that
     are expected are fetched in processes of their own.
     """
+    from closedloop.remote.ahead import AheadRemote
+    from closedloop.remote.porter import Porter, orders
+    from closedloop.remote.retrying import RetryingRemote
+
     slowest = replace(patience, slowest_bytes_per_second=client.slowest_bytes_per_second)
     alone = RetryingRemote(SftpRemote(client, root, secrets, slowest, name))
     if client.connections == 1:
@@ -56,7 +59,7 @@ class SftpRemote:
 
     def __init__(
         self,
-        client: Client,
+        client: "Client",
         root: Path,
         secrets: Secrets,
         patience: Patience = USUAL,

@@ -99,7 +99,8 @@ class Writing:
         while block := source.read(self._block):
             if self._peer.unanswered >= self._most:
                 self._take()
-            self._peer.ask(Kind.WRITE, self._handle, packets.long(done), packets.text(block))
+            where = packets.long(done) + packets.number(len(block))
+            self._peer.ask(Kind.WRITE, self._handle, where, block)
             self._peer.flush()
             done += len(block)
             progress(done, whole)
