@@ -20,6 +20,7 @@ from closedloop.newsettings import Answers, client_section
 from closedloop.project import Project, load_project
 from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
+from closedloop.warehouse.marks import mark_anew
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -100,6 +101,7 @@ def _fill(project: Project, mailings: int, each: int) -> None:
         [*_loads()],
     )
     connection.execute(ROWS.format(mailings=mailings, each=each, started=STARTED))
+    mark_anew(connection, project.responses())
     connection.close()
 
 

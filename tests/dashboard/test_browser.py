@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,18 @@ def write(project: Project) -> Path:
 @pytest.fixture(scope="module")
 def written(shop: Project) -> Path:
     return write(shop)
+
+
+@pytest.fixture(scope="module")
+def five_weeks(make_shop: Callable[..., Project]) -> Path:
+    return write(make_shop(120, 4))
+
+
+@pytest.fixture(scope="module")
+def crowded(make_shop: Callable[..., Project]) -> Path:
+    """The page of two clients in German, whose words are long."""
+    section = client_section(Answers("at", "sftp.example.com", 22, "r", "k", ("ssh-rsa AAAA",)))
+    return write(make_shop(8, 60, f'{section}\n[dashboard]\nlanguage = "de"\n'))
 
 
 @pytest.fixture
@@ -188,6 +201,45 @@ def test_axe_finds_no_obstacle(look: Open, width: int, scheme: str) -> None:
 
 def test_nothing_sticks_out_on_a_phone(look: Open) -> None:
     assert look(width=390).page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_no_table_sticks_out_of_a_usual_window(look: Open, crowded: Path) -> None:
+    # 1280 pixels without the scroll bar.
+    tables = look(crowded, width=1265).page.locator(".sheet").all()
+    assert len(tables) == 5
+    for table in tables:
+        assert table.evaluate("table => table.scrollWidth <= table.closest('.scroll').clientWidth")
+
+
+@pytest.mark.parametrize("width", [390, 700, 1265])
+def test_the_labels_of_a_chart_never_meet(look: Open, five_weeks: Path, width: int) -> None:
+    seen = look(five_weeks, width=width)
+    seen.choose(weeks="")
+    boxes = """axis => [...axis.querySelectorAll('.ct-label.ct-horizontal')].map(label => {
+        const text = document.createRange();
+        text.selectNodeContents(label);
+        const { left, right } = text.getBoundingClientRect();
+        return [left, right];
+    })"""
+    charts = seen.page.locator(".chart").all()
+    assert len(charts) == 5
+    for chart in charts:
+        places = chart.evaluate(boxes)
+        assert len(places) > 1
+        assert [after[0] - before[1] > 4 for before, after in pairwise(places)] == [True] * (
+            len(places) - 1
+        )
+        assert places[-1][1] <= width
+
+
+def test_on_paper_a_table_is_whole(look: Open) -> None:
+    page = look().page
+    page.evaluate(
+        "addEventListener('beforeprint', () => { window.printed = document.querySelectorAll('#runs tbody tr').length; })"
+    )
+    page.pdf()
+    assert page.evaluate("window.printed") == 40
+    assert page.locator("#runs [role=status]").inner_text() == "1 to 15 of 40"
 
 
 def test_on_paper_it_is_dark_on_white_without_what_one_clicks(look: Open) -> None:

@@ -1,6 +1,7 @@
 /* Charts by Chartist, each with its figures as a table beside it for those who can't see it. */
 
 const MOST_POINTS = 60;
+const LABEL_WIDTH = 80;
 const WEEK = 7 * 24 * 3600 * 1000;
 
 /* Sums by week from Monday on, weeks without anything among them. */
@@ -97,6 +98,8 @@ function drawChart(figure) {
   const picture = make("div", { className: "chart", role: "img", "aria-label": spoken(title, kind, labels, series) });
   figure.replaceChildren(caption, picture, figuresOf(title, kind, labels, series));
   picture.style.setProperty("--bar", `${Math.min(34, 0.6 * picture.clientWidth / labels.length)}px`);
+  const offset = 52, padding = { top: 12, right: bars ? 12 : 60, bottom: 0, left: 12 };
+  const room = picture.clientWidth - offset - padding.left - padding.right;
   const Chart = bars ? Chartist.BarChart : Chartist.LineChart;
   const chart = new Chart(picture, { labels, series: series.map(({ data }) => data) }, {
     height: "220px",
@@ -107,9 +110,9 @@ function drawChart(figure) {
     showArea: Boolean(area),
     lineSmooth: false,
     showPoint: labels.length <= MOST_POINTS,
-    chartPadding: { top: 12, right: bars ? 12 : 60, bottom: 0, left: 12 },
-    axisY: { offset: 52, scaleMinSpace: 34, onlyInteger: kind === "number", labelInterpolationFnc: (value) => axis(kind, value) },
-    axisX: { showGrid: false, labelInterpolationFnc: thinned(labels, picture.clientWidth) },
+    chartPadding: padding,
+    axisY: { offset, scaleMinSpace: 34, onlyInteger: kind === "number", labelInterpolationFnc: (value) => axis(kind, value) },
+    axisX: { showGrid: false, labelInterpolationFnc: thinned(bars ? labels.length : labels.length - 1, room) },
   });
   chart.on("draw", (drawn) => {
     if (drawn.type !== "point" && drawn.type !== "bar") return;
@@ -129,8 +132,9 @@ function axis(kind, value) {
   return kind === "number" ? new Intl.NumberFormat(given.language, { notation: "compact" }).format(value) : written(kind, value);
 }
 
-function thinned(labels, width) {
-  const step = Math.max(1, Math.ceil(labels.length / Math.max(2, Math.floor(width / 80))));
+/* Leave out labels that would run into each other, `spaces` being between them. */
+function thinned(spaces, room) {
+  const step = Math.max(1, Math.ceil(LABEL_WIDTH * spaces / room));
   return (label, place) => (place % step ? null : short(label));
 }
 

@@ -73,5 +73,7 @@ document.getElementById("funnel-back").addEventListener("click", () => {
   showAllInFunnel();
   document.getElementById("funnel-title").focus();
 });
+window.addEventListener("beforeprint", () => tables.forEach((table) => table.show(ON_PAPER)));
+window.addEventListener("afterprint", () => tables.forEach((table) => table.show()));
 document.getElementById("filters").reset();
 showAll();

@@ -1,6 +1,7 @@
-/* Tables that can be sorted, searched and leafed through; only one leaf of them is in the page. */
+/* Tables that can be sorted, searched and leafed through; only one leaf of them is in the page, and on paper more. */
 
 const LEAF = 15;
+const ON_PAPER = 200;
 
 class SortedTable {
   constructor(host, key) {
@@ -41,7 +42,7 @@ class SortedTable {
   head(column) {
     const button = make("button", { type: "button" }, column.title);
     button.addEventListener("click", () => this.sortBy(column));
-    return make("th", { scope: "col", className: column.kind }, button);
+    return make("th", { scope: "col", className: `${column.kind} ${column.key}` }, button);
   }
 
   leafing(sign, name, step) {
@@ -66,14 +67,14 @@ class SortedTable {
     return found.sort((one, other) => order(one[by], other[by], turn));
   }
 
-  show() {
+  show(most = LEAF) {
     const rows = this.rows();
     const last = Math.max(0, Math.ceil(rows.length / LEAF) - 1);
     this.leaf = Math.min(Math.max(this.leaf, 0), last);
-    const start = this.leaf * LEAF;
-    this.body.replaceChildren(...rows.slice(start, start + LEAF).map((row) => this.row(row)));
+    const start = most === LEAF ? this.leaf * LEAF : 0;
+    this.body.replaceChildren(...rows.slice(start, start + most).map((row) => this.row(row)));
     this.count.textContent = rows.length
-      ? say("{first} to {last} of {all}", { first: whole.format(start + 1), last: whole.format(Math.min(start + LEAF, rows.length)), all: whole.format(rows.length) })
+      ? say("{first} to {last} of {all}", { first: whole.format(start + 1), last: whole.format(Math.min(start + most, rows.length)), all: whole.format(rows.length) })
       : say("nothing here");
     this.back.disabled = this.leaf === 0;
     this.forth.disabled = this.leaf === last;
