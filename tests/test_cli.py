@@ -461,6 +461,30 @@ def select(shop: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        pytest.param('[metrics]\nfile = "shop.prom"', "metrics.file", id="the metrics"),
+        pytest.param('[dashboard]\nfile = "../page.html"', "dashboard.file", id="the page above"),
+    ],
+)
+def test_no_unit_may_write_into_the_project_itself(
+    shop: Path, closedloop: Run, settings: str, key: str
+) -> None:
+    with (shop / "closedloop.toml").open("a") as stream:
+        stream.write(f"\n{settings}\n")
+    ended = closedloop("--project", shop, "schedule", "systemd")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"key '{key}': a unit would have to be allowed to write all of" in ended.err
+
+
+def test_a_unit_may_write_where_the_metrics_have_a_folder(shop: Path, closedloop: Run) -> None:
+    with (shop / "closedloop.toml").open("a") as stream:
+        stream.write('\n[metrics]\nfile = "metrics/shop.prom"\n')
+    printed = closedloop("--project", shop, "schedule", "systemd").out
+    assert f"ReadWritePaths=-{shop / 'metrics'}\n" in printed
+
+
+@pytest.mark.parametrize(
     ("selection", "sentence"),
     [
         pytest.param(
@@ -487,6 +511,11 @@ def select(shop: Path, text: str) -> None:
             'sql = "select 1 as Email"\nfrom = "duckdb:///shop.duckdb"',
             "column 'Vorname' of schemas/subscribers.toml is not selected",
             id="a query",
+        ),
+        pytest.param(
+            'sql = "select * from customers"\nfrom = "duckdb:///shop.duckdb"',
+            "customers does not exist! It was looked for in the database that 'from' names",
+            id="no table",
         ),
         pytest.param('file = "jobs"', "'jobs' is a folder; name the .csv or", id="a folder"),
         pytest.param(

@@ -49,11 +49,22 @@ def forget(setting: Setting, recipients: tuple[str, ...], only: str | None, *, d
         raise ProjectError("forget: no address was given; nothing was done")
     with _holdings(project, _clients(project, only), only) as holdings:
         done = forget_them(people, holdings, dry_run=dry_run)
-    who = f"{len(people.folded)} recipient{'s' * (len(people.folded) != 1)}"
-    click.echo(f"{who} would be forgotten" if dry_run else f"{who} forgotten")
+    click.echo(_come_of(done, len(people.folded), dry_run=dry_run))
     if found := +done.records:
         show_table(("place", "records"), [(place, f"{n:,}") for place, n in found.items()])
     return _say_what_is_left(done)
+
+
+def _come_of(done: "Forgetting", count: int, *, dry_run: bool) -> str:
+    """Say in a sentence what came of it; where nobody was found, a wrong letter must not look like success."""
+    who = f"{count} recipient{'s' * (count != 1)}"
+    if not (+done.records or done.left or done.troubles):
+        listed = "would be put" if dry_run else "put"
+        return (
+            f"nothing that is kept here names any of them: {who} {listed} on the suppression list, and nothing else to do. If "
+            "they were mailed from here, or heard of, they are spelt otherwise: give the command again with the right spelling"
+        )
+    return f"{who} would be forgotten" if dry_run else f"{who} forgotten"
 
 
 def _given(recipients: tuple[str, ...]) -> list[str]:

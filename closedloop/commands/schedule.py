@@ -1,5 +1,6 @@
 """The commands that print what starts the jobs."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,13 +82,24 @@ def _written(project: "Project") -> list[str]:
     from closedloop.selection import database_path
 
     settings = project.settings
-    files = [database_path(settings.warehouse.url, project.root)]
+    files = {"warehouse.url": database_path(settings.warehouse.url, project.root)}
     if settings.dashboard and settings.dashboard.file:
-        files.append(project.root / settings.dashboard.file)
+        files["dashboard.file"] = project.root / settings.dashboard.file
     if settings.metrics:
-        files.append(project.root / settings.metrics.file)
-    others = {str(file.parent) for file in files if not file.is_relative_to(project.state)}
-    return [str(project.state), *sorted(others)]
+        files["metrics.file"] = project.root / settings.metrics.file
+    others = {key: file for key, file in files.items() if not file.is_relative_to(project.state)}
+    for key, file in others.items():
+        _refuse_beside_the_project(key, file, project)
+    return [str(project.state), *sorted({str(file.parent) for file in others.values()})]
+
+
+def _refuse_beside_the_project(key: str, file: Path, project: "Project") -> None:
+    """Let no unit write into the folder of the jobs and keys: a file is replaced by writing another one beside it."""
+    if project.root.is_relative_to(os.path.normpath(file.parent)):
+        raise ProjectError(
+            f"closedloop.toml: key '{key}': a unit would have to be allowed to write all of {file.parent}, jobs and keys "
+            f"included. Put {file.name} into a folder of its own"
+        )
 
 
 def _write(found: dict[str, str], folder: Path) -> None:

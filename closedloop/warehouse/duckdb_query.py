@@ -12,6 +12,11 @@ from closedloop.warehouse.session import Opening, disk_trouble, speaking, spoken
 if TYPE_CHECKING:
     import duckdb
 
+ELSEWHERE = (
+    " It was looked for in the database that 'from' names; \"warehouse\" is the one with the response data. Customers lie elsewhere: "
+    "give 'from' the URL of their database, or write file = \"customers.csv\" instead of 'sql' and 'from'"
+)
+
 
 def query_batches(
     connection: "duckdb.DuckDBPyConnection", opening: Opening, sql: str, batch_rows: int
@@ -46,7 +51,8 @@ def _lay_down(connection: "duckdb.DuckDBPyConnection", opening: Opening, query: 
     except duckdb.Error as error:
         if trouble := disk_trouble(opening, error):
             raise trouble from None
-        raise ProjectError(f"the query is refused: {spoken(error)}") from None
+        hint = ELSEWHERE if isinstance(error, duckdb.CatalogException) else ""
+        raise ProjectError(f"the query is refused: {spoken(error)}{hint}") from None
     _refuse_unreadable({str(column[0]): str(column[1]) for column in columns})
     return int(counted[0][0])
 

@@ -270,6 +270,17 @@ def test_whoever_names_nobody_is_told(forget: Forget) -> None:
     assert forget(" ").code == 2
 
 
+@pytest.mark.usefixtures("busy")
+def test_whoever_is_found_nowhere_may_be_spelt_otherwise(forget: Forget) -> None:
+    rehearsed = forget("ana@example.com", "--dry-run")
+    assert rehearsed.out.startswith(
+        "nothing that is kept here names any of them: 1 recipient would be put on"
+    )
+    ended = forget("ana@example.com")
+    assert (ended.code, "1 recipient put on the suppression list" in ended.out) == (0, True)
+    assert "spelt otherwise" not in forget("anna@example.com").out
+
+
 def test_a_client_alone_may_forget(busy: Any, forget: Forget) -> None:
     assert forget("anna@example.com", "--client", "fr").code == 2
     assert forget("anna@example.com", "--client", "de").code == 0
