@@ -25,12 +25,15 @@ from closedloop.core.report import (
     unseen_waves,
 )
 from closedloop.holdings import size
+from closedloop.model.commands import unbroken
 from closedloop.model.run import PullResult, RunReport, SendResult
 from closedloop.remote.base import Progress, quiet
 
 WIDTH_OFF_TERMINAL = 140
 GAP = "  "
 """What stands between two columns of a table."""
+HARD = "\0"
+"""A space at which no line is folded."""
 
 
 @contextmanager
@@ -173,6 +176,22 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[str]], prose: str = 
     # Not by a library: its import takes longer than all else that `status` does.
     for line in ("", click.style(heading, bold=True), rule, *lines, ""):
         click.echo(line)
+
+
+def show_sentence(sentence: str) -> None:
+    """Print a sentence, folded where the terminal ends; a command stays in one piece, and a pipe gets it as it is."""
+    if not sys.stdout.isatty():
+        click.echo(sentence)
+        return
+    folded = textwrap.wrap(
+        unbroken(sentence, HARD),
+        _width(),
+        subsequent_indent=GAP,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in folded:
+        click.echo(line.replace(HARD, " "))
 
 
 def _lines(row: Sequence[str], widths: Sequence[int], set_right: Sequence[bool]) -> Iterator[str]:

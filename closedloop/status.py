@@ -107,9 +107,15 @@ def table(jobs: Sequence[JobStatus]) -> tuple[tuple[str, ...], list[tuple[str, .
     return lines[0], lines[1:]
 
 
-def as_json(jobs: Sequence[JobStatus], held: Sequence[Holding], free_bytes: int) -> str:
-    """Return all of it as JSON text; times are UTC."""
-    state = {"free_bytes": free_bytes, "holds": [asdict(one) for one in held]}
+def as_json(
+    jobs: Sequence[JobStatus], held: Sequence[Holding], free_bytes: int, waiting: Sequence[str]
+) -> str:
+    """Return all of it as JSON text; times are UTC. `waiting` says what has not passed through the state folder."""
+    state = {
+        "free_bytes": free_bytes,
+        "holds": [asdict(one) for one in held],
+        "waiting": [*waiting],
+    }
     given = {"jobs": [job.as_dict() for job in jobs], "state": state}
     return json.dumps(given, default=_plain, ensure_ascii=False)
 
@@ -141,17 +147,18 @@ def _glance(
     waves = [wave for wave in ledger.waves(job.client) if wave.job == name]
     reported = _reported(last)
     absent = _absent(job, project, ledger, _on_its_way(reported, ours, now), now)
-    asked_for = _asked_for(name, absent)
+    slot = _overdue(job, waves, last, now, client.zone)
+    steps = [*_asked_for(name, absent), *([] if holding else _run_for(slot, name, client.zone))]
     sentences = [
         *(_about_error(error, client.zone) for error in ours),
-        *(line for line in _told(last, reported) if not any(line in one.problem for one in ours)),
+        *(line for line in _told(last, reported) if not any(_says(one, line) for one in ours)),
         *gaps(absent.missing),
         *losses(absent.lost),
-        *(f"{step.when}: {step.command}" for step in asked_for),
+        *(f"{step.when}: {step.command}" for step in steps),
         *(_about(w) for w in waves if w.state not in SETTLED and w.wave_id not in told),
         *(mailed_twice(wave) for wave in watched(waves, now) if wave.mailings > 1),
         *(not_seen(wave, days_since(wave, now)) for wave in unseen(waves, now)),
-        *_overdue(job, waves, last, now, client.zone),
+        *([f"slot {shown(slot, client.zone)} has had no wave yet"] if slot and holding else []),
         *_short_of_room(job, project, ledger),
     ]
     sent = [wave for wave in waves if wave.state in SETTLED and not wave.test]
@@ -172,7 +179,7 @@ def _glance(
         lost=absent.lost,
         next_steps=(
             *dict.fromkeys(step for error in ours for step in error.next_steps),
-            *asked_for,
+            *steps,
         ),
     )
 
@@ -244,6 +251,11 @@ def _about_error(error: ErrorFile, zone: ZoneInfo) -> str:
     return f"{rests} since {since}, {error.case}: {error.problem}; see {command} --dry-run"
 
 
+def _says(error: ErrorFile, line: str) -> bool:
+    """Say whether what an error file tells holds a line already; of the platform's own the run tells in other words."""
+    return line in error.problem or bool(error.halt and error.halt in line)
+
+
 def _about(wave: Wave) -> str:
     if wave.state is WaveState.UNKNOWN:
         return f"wave {wave.wave_id}: it is not known whether the platform took {wave.file}; find out, then: closedloop restart {wave.job}"
@@ -254,14 +266,22 @@ def _about(wave: Wave) -> str:
 
 def _overdue(
     job: SendJob | PullJob, waves: Sequence[Wave], last: Run | None, now: datetime, zone: ZoneInfo
-) -> list[str]:
-    """Name the slot that has had no wave, for a job that has sent one or tried to."""
+) -> datetime | None:
+    """Return the slot that has had no wave, for a job that has sent one or tried to."""
     if not isinstance(job, SendJob) or job.schedule is None:
-        return []
+        return None
     ours = [wave for wave in waves if not wave.test and not wave.resend_of]
     has_sent = any(wave.state in SETTLED for wave in ours)
     slot = current_slot(job.schedule, now, zone)
     has_wave = sent_in(slot, job.name, waves) is not None
     if has_wave or not (has_sent or (last and last.exit_code)):
+        return None
+    return slot
+
+
+def _run_for(slot: datetime | None, job: str, zone: ZoneInfo) -> list[NextStep]:
+    """Return how a slot that has had no wave gets it."""
+    if slot is None:
         return []
-    return [f"slot {shown(slot, zone)} has had no wave yet: closedloop run {job.name}"]
+    when = f"slot {shown(slot, zone)} has had no wave yet"
+    return [NextStep(when=when, command=f"closedloop run {job}")]

@@ -324,6 +324,16 @@ def test_the_status_as_json_is_for_machines(shop: Path, closedloop: Run) -> None
     assert send["sentences"] == []
 
 
+def test_the_status_as_json_names_what_waits_in_the_state_folder(
+    shop: Path, closedloop: Run
+) -> None:
+    (shop / "var" / "mail").mkdir(parents=True)
+    (shop / "var" / "mail" / "1.eml").write_text("x")
+    told = json.loads(closedloop("--project", shop, "status", "--json").out)
+    (sentence,) = told["state"]["waiting"]
+    assert sentence.startswith("1 letter not delivered yet")
+
+
 def test_the_crontab_is_the_example_in_the_repository(
     tmp_path: Path, closedloop: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from closedloop.console import show_table, watching
+from closedloop.console import show_sentence, show_table, watching
 
 ID = "4402000002244020000078" * 8
 
@@ -40,6 +40,26 @@ def test_numbers_are_set_to_the_right_and_words_to_the_left(
         " longer      -  no rows ",
         "",
     ]
+
+
+WORDS = "the platform left a file in its errors folder and imports nothing more: "
+COMMAND = "closedloop --project '/srv/my shop' restart send_newsletter --assume-sent"
+
+
+@pytest.mark.usefixtures("_terminal")
+def test_a_sentence_is_folded_at_the_terminals_end_but_no_command_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    show_sentence(f"{WORDS}{WORDS}{COMMAND}; then look again")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.strip() for line in lines if "closedloop" in line] == [f"{COMMAND};"]
+
+
+def test_a_pipe_gets_a_sentence_as_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_sentence(WORDS * 4)
+    assert capsys.readouterr().out == f"{WORDS * 4}\n"
 
 
 def test_a_table_may_be_empty(capsys: pytest.CaptureFixture[str]) -> None:

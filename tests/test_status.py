@@ -127,6 +127,34 @@ def test_a_slot_without_its_wave_is_named_once_a_job_sends(
     assert seen(project, ledger)["send_newsletter"].sentences == ()
 
 
+def test_the_command_for_a_slot_without_its_wave_is_a_next_step(
+    project: Project, ledger: Ledger
+) -> None:
+    ledger.put_run(failed(75, "held"))
+    (step,) = seen(project, ledger)["send_newsletter"].next_steps
+    assert step.command == "closedloop run send_newsletter"
+
+
+def test_a_suspended_job_is_not_told_to_run_and_says_once_what_halted_it(
+    project: Project, ledger: Ledger
+) -> None:
+    ledger.put_run(failed(1, "the platform left x.error in /errors: nothing was sent"))
+    problem = Problem(error="ImportHalted", sentence="the platform left x.error in its folder")
+    failure = Failure(Case.HALTED_IMPORT, (problem,), halt="x.error")
+    error = describe(failure, project.jobs["send_newsletter"], "r", NOW)
+    sent = next(
+        status
+        for status in glance(project, ledger, [error], NOW)
+        if status.job == "send_newsletter"
+    )
+    halted, overdue = sent.sentences
+    assert halted.endswith(
+        "the platform left x.error in its folder; see closedloop restart send_newsletter --dry-run"
+    )
+    assert overdue == "send_newsletter: slot 2026-11-17 06:00 CET has had no wave yet"
+    assert "closedloop run send_newsletter" not in [step.command for step in sent.next_steps]
+
+
 def test_a_slot_without_its_wave_is_named_after_a_failure(project: Project, ledger: Ledger) -> None:
     ledger.put_run(failed(75, "held"))
     assert seen(project, ledger)["send_newsletter"].sentences == ("send_newsletter: held", OVERDUE)
@@ -250,11 +278,15 @@ def test_a_suspended_job_says_why_and_what_to_type(project: Project, ledger: Led
         "send_newsletter: suspended since 2026-11-20 13:00 CET, import halted: it stopped; see closedloop restart "
         "send_newsletter --dry-run"
     )
-    told = json.loads(as_json(list(jobs.values()), [], 7))
+    told = json.loads(as_json(list(jobs.values()), [], 7, ["1 letter not delivered yet"]))
     steps = told["jobs"][list(jobs).index("send_newsletter")]["next_steps"]
     assert [step["command"] for step in steps] == [
         "closedloop restart send_newsletter --dry-run",
         "closedloop restart send_newsletter",
         "closedloop restart send_newsletter --assume-sent",
     ]
-    assert told["state"] == {"free_bytes": 7, "holds": []}
+    assert told["state"] == {
+        "free_bytes": 7,
+        "holds": [],
+        "waiting": ["1 letter not delivered yet"],
+    }

@@ -214,20 +214,21 @@ def status(setting: Setting, *, as_json: bool) -> None:
     with Ledger(state.ledger) as ledger:
         shown = glance(project, ledger, ErrorFiles(state).open(), now)
     held = holdings(state, project.root / database_file(project.settings.warehouse.url))
+    waiting = lingering(held, now)
     if as_json:
-        click.echo(to_json(shown, held, state.free_bytes()))
+        click.echo(to_json(shown, held, state.free_bytes(), waiting))
         return
-    _show_status(shown, [*lingering(held, now), in_one_line(held, state.free_bytes())])
+    _show_status(shown, [*waiting, in_one_line(held, state.free_bytes())])
 
 
 def _show_status(shown: "Sequence[JobStatus]", rest: Sequence[str]) -> None:
-    from closedloop.console import show_table
+    from closedloop.console import show_sentence, show_table
     from closedloop.status import table
 
     show_table(*table(shown))
     for job in shown:
         waves = [job.last_wave, *job.unconfirmed] if job.last_wave else job.unconfirmed
         for sentence in dict.fromkeys(waves):
-            click.echo(f"{job.job}: {sentence}")
+            show_sentence(f"{job.job}: {sentence}")
     for sentence in (*(sentence for job in shown for sentence in job.sentences), *rest):
-        click.echo(sentence)
+        show_sentence(sentence)

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import PurePath
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from closedloop.errors import (
     ClosedLoopError,
@@ -162,9 +163,12 @@ def free(name: str, taken: Collection[str]) -> str:
     return name if name not in taken else next(one for one in numbered if one not in taken)
 
 
-def line(error: ErrorFile) -> str:
-    """Return what a suspended run says: one line, with the command to type."""
-    return f"suspended since {error.time:%Y-%m-%d %H:%M} UTC ({error.case}): closedloop restart {error.job}"
+def line(error: ErrorFile, zone: ZoneInfo) -> str:
+    """Return what a suspended run says: one line, with the command to type; the time is in the client's zone."""
+    since = error.time.astimezone(zone)
+    return (
+        f"suspended since {since:%Y-%m-%d %H:%M %Z} ({error.case}): closedloop restart {error.job}"
+    )
 
 
 def _suspends(

@@ -43,7 +43,7 @@ def refuse_if_suspended(
         holding = [error for error in holding if not put_away_if_cleared(error, ports, now)]
     for error in holding:
         _tell(error, ports)
-        raise Suspended(f"{job.name}: {trouble.line(error)}")
+        raise Suspended(f"{job.name}: {trouble.line(error, ports.client.zone)}")
 
 
 def put_away_if_cleared(error: ErrorFile, ports: Ports, now: datetime) -> bool:

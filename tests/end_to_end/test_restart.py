@@ -82,7 +82,7 @@ def test_an_import_that_failed_is_sent_again_under_a_new_name_and_mails_everybod
     later = ready.do("run", "send_newsletter", at="2026-12-01T06:00Z")
     assert later.returncode == 75
     (line,) = later.stderr.splitlines()
-    assert line.endswith("UTC (import halted): closedloop restart send_newsletter")
+    assert line.endswith("CET (import halted): closedloop restart send_newsletter")
 
     asked = ready.do("restart", at="2026-11-24T06:30Z")
     assert asked.returncode == 75

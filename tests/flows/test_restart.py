@@ -400,7 +400,7 @@ def test_the_next_run_ends_a_halt_at_no_wave_of_ours_once_its_file_is_gone(
     desk: Desk, run: str
 ) -> None:
     halt_at_no_wave(desk)
-    with pytest.raises(Suspended):
+    with pytest.raises(Suspended, match=r"since 2026-11-24 07:00 CET \(import halted\)"):
         desk.send("2026-11-24T06:10")
     desk.pull("2026-11-24T06:20")
     assert only(desk.open_errors()).run == "send_newsletter-20261124T060000000000Z"
