@@ -524,7 +524,7 @@ def test_a_unit_may_write_where_the_metrics_have_a_folder(shop: Path, closedloop
         ),
         pytest.param(
             'sql = "select * from customers"\nfrom = "duckdb:///shop.duckdb"',
-            "customers does not exist! It was looked for in the database that 'from' names",
+            "the query is refused: Catalog Error: Table with name customers does not exist! It was looked for in the database that 'from' names",
             id="no table",
         ),
         pytest.param('file = "jobs"', "'jobs' is a folder; name the .csv or", id="a folder"),
