@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from closedloop import __version__
 from closedloop.errors import ClosedLoopError
@@ -44,12 +45,13 @@ class Clock:
 
 
 class Setting(NamedTuple):
-    """What every command is given: the project's folder and the clock."""
+    """What every command is given: the project's folder and the clock; `is_named` where the command line named the folder."""
 
     root: "Path"
     clock: Clock
     verbose: int = 0
     log_format: "LogFormat | None" = None
+    is_named: bool = False
 
     @property
     def talkative(self) -> bool:
@@ -67,8 +69,14 @@ class Setting(NamedTuple):
 
         project = load_project(self.root)
         log = project.settings.log
-        set_up(self.verbose, self.log_format or log.format, log.level)
+        set_up(self.verbose, self.log_format or log.format, log.level, self.typed)
         return project
+
+    def typed(self, text: str) -> str:
+        """Return a text whose commands name the folder, where the command line did: else they work as they are."""
+        from closedloop.model.commands import in_project
+
+        return in_project(text, str(self.root)) if self.is_named else text
 
 
 class Moment(click.ParamType[datetime]):
@@ -223,10 +231,12 @@ def cli(
 
     from closedloop.log import set_up
 
-    set_up(verbose, log_format or "text")
+    is_named = ctx.get_parameter_source("root") is ParameterSource.COMMANDLINE
+    setting = Setting(Path(root).absolute(), Clock(start), verbose, log_format, is_named)
+    set_up(verbose, log_format or "text", told=setting.typed)
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         ctx.color = False
-    ctx.obj = Setting(Path(root).absolute(), Clock(start), verbose, log_format)
+    ctx.obj = setting
 
 
 def main() -> None:

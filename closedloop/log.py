@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,15 +19,25 @@ VERBOSE = (logging.ERROR, logging.WARNING, logging.INFO)
 """What is said without -v, at -v and at -vv."""
 
 
-class TextLines(logging.Formatter):
+class Lines(logging.Formatter):
+    """Lines whose sentences are put as they are to be `told`."""
+
+    told: Callable[[str], str] = str
+
+    def sentence(self, record: logging.LogRecord) -> str:
+        """Return the message, with nobody's address in it."""
+        return without_addresses(self.told(record.getMessage()))
+
+
+class TextLines(Lines):
     """Lines for people."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the level and the message."""
-        return f"{record.levelname} {without_addresses(record.getMessage())}"
+        return f"{record.levelname} {self.sentence(record)}"
 
 
-class JsonLines(logging.Formatter):
+class JsonLines(Lines):
     """Lines for machines; each is an object with time, level, job, logger and message."""
 
     job: str | None = None
@@ -38,17 +49,24 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "job": self.job,
             "logger": record.name,
-            "message": without_addresses(record.getMessage()),
+            "message": self.sentence(record),
         }
         return json.dumps(given, ensure_ascii=False)
 
 
-def set_up(verbose: int, form: "LogFormat", level: "LogLevel" = "error") -> None:
-    """Let the log speak, as much as the more talkative of `verbose` and `level` asks for."""
+def set_up(
+    verbose: int,
+    form: "LogFormat",
+    level: "LogLevel" = "error",
+    told: Callable[[str], str] = str,
+) -> None:
+    """Let the log speak, as much as the more talkative of `verbose` and `level` asks for, each sentence as it is `told`."""
     wanted = min(VERBOSE[min(verbose, 2)], logging.getLevelNamesMapping()[level.upper()])
     logging.basicConfig()
     for handler in _ours():
-        handler.setFormatter(JsonLines() if form == "json" else TextLines())
+        lines = JsonLines() if form == "json" else TextLines()
+        lines.told = told
+        handler.setFormatter(lines)
     logging.getLogger().setLevel(min(wanted, logging.WARNING))
     logging.getLogger("closedloop").setLevel(wanted)
     # What a pull warns of is in its report as well.
@@ -68,7 +86,9 @@ def tell(sentence: str) -> None:
     if is_for_machines():
         logger.error("%s", sentence)
     else:
-        click.echo(f"closedloop: {sentence}", err=True)
+        forms = (each.formatter for each in _ours())
+        told = next((form.told for form in forms if isinstance(form, Lines)), str)
+        click.echo(f"closedloop: {told(sentence)}", err=True)
 
 
 def is_for_machines() -> bool:

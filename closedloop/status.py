@@ -1,7 +1,7 @@
 """The jobs of a project at a glance, from the ledger alone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -82,6 +82,11 @@ class JobStatus:
             json.dumps(asdict(replace(self, next_steps=())), default=_plain)
         )
         return {**plain, "next_steps": steps}
+
+    def told(self, typed: Callable[[str], str]) -> "JobStatus":
+        """Return the same with its commands as they are to be `typed`."""
+        steps = (NextStep(when=step.when, command=typed(step.command)) for step in self.next_steps)
+        return replace(self, sentences=tuple(map(typed, self.sentences)), next_steps=tuple(steps))
 
     def as_row(self) -> tuple[str, ...]:
         """Return job, client, last run, outcome and next slot, times in the client's zone."""

@@ -189,7 +189,7 @@ def test_what_can_not_be_printed_is_said_in_a_sentence(
     assert ended.returncode == 1
     assert ended.stderr == (
         "closedloop: what it had to say could not be written: No space left on device; make room there, or print it elsewhere. "
-        "What was done stays done: closedloop status\n"
+        f"What was done stays done: closedloop --project {shop} status\n"
     )
 
 
@@ -322,6 +322,18 @@ def test_the_status_as_json_is_for_machines(shop: Path, closedloop: Run) -> None
     assert pull["next_slot"] == "2026-11-20T12:10:00+00:00"
     assert send["next_slot"] == "2026-11-24T05:00:00+00:00"
     assert send["sentences"] == []
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_status_types_commands_as_the_command_line_did(
+    shop: Path, closedloop: Run, monkeypatch: pytest.MonkeyPatch, *, named: bool
+) -> None:
+    (shop / "var" / "mail").mkdir(parents=True)
+    (shop / "var" / "mail" / "1.eml").write_text("x")
+    monkeypatch.chdir(shop.parent if named else shop)
+    ended = closedloop(*(["--project", "shop"] if named else []), "status")
+    folder = f"--project {shop} " if named else ""
+    assert f"closedloop {folder}check --online says" in ended.out
 
 
 def test_the_status_as_json_names_what_waits_in_the_state_folder(

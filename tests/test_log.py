@@ -77,7 +77,21 @@ def test_an_error_is_one_json_line_about_its_job(
     (line,) = parsed(said(*words, "run", "send_newsletter", settings=settings))
     assert [*line] == ["time", "level", "job", "logger", "message"]
     assert (line["level"], line["job"]) == ("error", "send_newsletter")
-    assert "closedloop restart" in line["message"]
+    assert line["message"].endswith(" restart send_newsletter")
+
+
+def test_a_command_names_the_folder_where_the_command_line_did(shop: Path, said: Said) -> None:
+    (line,) = said("run", "send_newsletter")
+    assert line.endswith(f"closedloop --project {shop} restart send_newsletter")
+
+
+def test_a_command_stays_short_in_the_projects_own_folder(shop: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "closedloop", "run", "send_newsletter"],
+        capture_output=True, text=True, check=False, cwd=shop,
+    )  # fmt: skip
+    assert ended.stderr.endswith(": closedloop restart send_newsletter\n")
+    assert ended.returncode == 75
 
 
 def test_no_line_holds_an_address(said: Said) -> None:

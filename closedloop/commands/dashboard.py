@@ -84,6 +84,7 @@ def _page(project: "Project", now: "datetime") -> "Page":
             opened.enter_context(warehouse(project, read_only=True)),
             opened.enter_context(Ledger(state.ledger)),
             ErrorFiles(state),
+            str(project.root),
         )
         return gather(sources, settings.page_language, now)
 

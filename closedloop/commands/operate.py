@@ -212,9 +212,12 @@ def status(setting: Setting, *, as_json: bool) -> None:
     state = StateFolder(project.state)
     state.refuse_if_gone()
     with Ledger(state.ledger) as ledger:
-        shown = glance(project, ledger, ErrorFiles(state).open(), now)
+        shown = [
+            status.told(setting.typed)
+            for status in glance(project, ledger, ErrorFiles(state).open(), now)
+        ]
     held = holdings(state, project.root / database_file(project.settings.warehouse.url))
-    waiting = lingering(held, now)
+    waiting = [*map(setting.typed, lingering(held, now))]
     if as_json:
         click.echo(to_json(shown, held, state.free_bytes(), waiting))
         return

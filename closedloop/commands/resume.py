@@ -57,7 +57,7 @@ def restart(
         click.echo("no error file is open: there is nothing to restart")
     code = 0
     for error, act in acts:
-        _show(error, act)
+        _show(setting, error, act)
         if not dry_run:
             code = max(code, _resume(setting, error, act))
     return code
@@ -73,9 +73,9 @@ def _choice(*, assume_sent: bool, resend: bool) -> "Choice | None":
     return "resend" if resend else None
 
 
-def _show(error: "ErrorFile", act: str) -> None:
+def _show(setting: Setting, error: "ErrorFile", act: str) -> None:
     click.echo(f"{error.name}: {error.case}, at stage '{error.stage}'")
-    click.echo(f"  {error.problem}")
+    click.echo(f"  {setting.typed(error.problem)}")
     if error.wave:
         wave = error.wave
         click.echo(f"  wave {wave.wave_id}, {wave.file}, {wave.written:,} recipients")
@@ -89,7 +89,7 @@ def _resume(setting: Setting, error: "ErrorFile", act: str) -> int:
 
     if act == Act.ASK:
         for step in error.next_steps[1:]:  # the first one is to look, which was just done
-            click.echo(f"  {step.when}:\n    {step.command}")
+            click.echo(f"  {step.when}:\n    {setting.typed(step.command)}")
         return ASKED
     try:
         return _carry_out(setting, error, Act(act))
@@ -126,8 +126,9 @@ def _carry_out(setting: Setting, error: "ErrorFile", act: str) -> int:
         show_report(came)
         return came.exit_code
     if error.is_waveless_halt:
+        look = setting.typed("closedloop status")
         click.echo(
-            f"  sends of the client '{error.client}' go on; a slot that still lacks its wave: closedloop status"
+            f"  sends of the client '{error.client}' go on; a slot that still lacks its wave: {look}"
         )
     if came:
         click.echo(

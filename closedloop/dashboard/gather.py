@@ -18,6 +18,7 @@ from closedloop.core.sheets import (
 from closedloop.core.tongue import Tongue
 from closedloop.errorfiles import ErrorFiles
 from closedloop.ledger import Ledger
+from closedloop.model.commands import in_project
 from closedloop.model.error_file import ErrorFile
 from closedloop.model.job import PullJob, SendJob
 from closedloop.model.letter import Language
@@ -31,13 +32,14 @@ RUNS_SHOWN = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the page's figures come from, and the facts of the project it needs."""
+    """Where the page's figures come from, and the facts of the project it needs; `folder` is for its commands."""
 
     clients: Mapping[str, Client]
     jobs: Mapping[str, SendJob | PullJob]
     warehouse: Warehouse
     ledger: Ledger
     errors: ErrorFiles
+    folder: str
 
 
 def gather(sources: Sources, language: Language, now: datetime) -> Page:
@@ -50,7 +52,7 @@ def gather(sources: Sources, language: Language, now: datetime) -> Page:
         clients=tuple(zones),
         sheets=_sheets(sources, tongue, now),
         calendars=tuple(_calendar(name, sources, tongue, now) for name in zones),
-        troubles=tuple(_trouble(error, tongue) for error in sources.errors.open()),
+        troubles=tuple(_trouble(error, tongue, sources.folder) for error in sources.errors.open()),
     )
 
 
@@ -74,7 +76,7 @@ def _calendar(name: str, sources: Sources, tongue: Tongue, now: datetime) -> Cal
     latest = max(expected_by.values(), default="")
     days = window(now, client.zone, client.retention_days, latest)
     when = tongue.term(WHERE_FILES_STAY_AWAY)
-    steps = tuple((when, f"closedloop run {job.name}") for job in pulls)
+    steps = tuple((when, in_project(f"closedloop run {job.name}", sources.folder)) for job in pulls)
     made = calendar(name, sources.ledger.files(name), expected_by, days, client.zone)
     return replace(made, steps=steps)
 
@@ -83,12 +85,14 @@ def _pulls(client: str, jobs: Iterable[SendJob | PullJob]) -> list[PullJob]:
     return [job for job in jobs if isinstance(job, PullJob) and job.client == client]
 
 
-def _trouble(error: ErrorFile, tongue: Tongue) -> Trouble:
+def _trouble(error: ErrorFile, tongue: Tongue, folder: str) -> Trouble:
     return Trouble(
         job=error.job,
         client=error.client,
         what=tongue.say("failed" if error.suspends in ("nothing", "files") else "Suspended"),
         since=error.time,
-        sentence=tongue.term(error.problem),
-        steps=tuple((tongue.term(step.when), step.command) for step in error.next_steps),
+        sentence=in_project(tongue.term(error.problem), folder),
+        steps=tuple(
+            (tongue.term(step.when), in_project(step.command, folder)) for step in error.next_steps
+        ),
     )

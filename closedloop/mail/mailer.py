@@ -55,8 +55,9 @@ class SpooledMailer:
         """Keep a letter, then try to deliver all that are kept; say whether it is safe."""
         try:
             from closedloop.mail.message import messages
+            from closedloop.mail.place import placed
 
-            self._spool.keep(letter.written, messages(letter, self._settings))
+            self._spool.keep(letter.written, messages(placed(letter, self._root), self._settings))
         except Exception as error:  # noqa: BLE001 no letter is worth the run that it tells of
             # Only the kind: what a template quotes may be an address.
             logger.error("the letter could not be written: %s", _told(error))  # noqa: TRY400

@@ -63,9 +63,9 @@ def test_nobody_is_on_it(html: str) -> None:
     assert "@" not in re.sub(r"/\*!.*?\*/|@media|@page", "", html, flags=re.DOTALL)
 
 
-def test_what_it_says_of_an_error_is_text_and_names_the_command(html: str) -> None:
+def test_what_it_says_of_an_error_is_text_and_names_the_command(html: str, shop: Project) -> None:
     assert "the row of *** &lt;b&gt;is&lt;/b&gt; odd" in html
-    assert "<code>closedloop restart send_newsletter</code>" in html
+    assert f"<code>closedloop --project {shop.root} restart send_newsletter</code>" in html
 
 
 def test_it_lets_nothing_load_but_its_own_script_and_style(html: str) -> None:
@@ -95,7 +95,7 @@ def test_what_is_lost_and_what_may_bring_it_waits_for_a_person(shop: Project) ->
     waits = page[page.index('id="attention"') : page.index('id="overview"')]
     assert "Lost:</strong> 2026-11-15 (all files); 2026-11-16 (clicks). The server keeps" in waits
     assert "<li>2026-11-21: all files," in waits
-    assert "<code>closedloop run pull_responses</code>" in waits
+    assert f"<code>closedloop --project {shop.root} run pull_responses</code>" in waits
     much_later = [*words[:3], "2027-02-01T12:00+00:00", "dashboard", "-"]
     page = CliRunner().invoke(cli, much_later, standalone_mode=False).output
     assert "Lost:</strong> 2027-01-04 to 2027-01-17 (all files). The" in page

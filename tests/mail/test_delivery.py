@@ -1,6 +1,7 @@
 """Letters reach a real mail server, each once, or wait on disk; no server holds or fails a run."""
 
 import os
+import re
 import shutil
 import socket
 import stat
@@ -50,8 +51,10 @@ def test_a_letter_arrives_as_html_and_as_text(
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Date"].datetime == letter.written
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
-    assert "closedloop status" in message.get_body(("plain",)).get_content()
-    assert "closedloop status" in message.get_body(("html",)).get_content()
+    for kind in ("plain", "html"):
+        content = re.sub("</?span.*?>", "", message.get_body((kind,)).get_content())
+        assert f"closedloop --project {state.root.parent} status" in content
+        assert content.count(f"{socket.gethostname()}: {state.root.parent}") == 1
     assert "X-Closedloop-Recipient" not in message
     assert kept(state) == []
 

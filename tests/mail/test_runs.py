@@ -92,7 +92,10 @@ def test_a_refused_file_is_told_once_by_the_pull_and_once_when_it_came_in(
         do(root, MORNING + timedelta(minutes=minutes), "run", "pull_responses")
     first, second = (message for _, message in office.got)
     assert "abgewiesen" in first["Subject"]
-    assert "closedloop restart pull_responses" in first.get_body(("plain",)).get_content()
+    assert (
+        f"closedloop --project {root} restart pull_responses"
+        in first.get_body(("plain",)).get_content()
+    )
     assert path.name in first.get_body(("plain",)).get_content()
     assert second["Subject"].startswith("[closedloop] de pull")
 
