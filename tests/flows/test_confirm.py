@@ -75,7 +75,7 @@ def sent(report: RunReport) -> SendResult:
 def with_logs(
     desk: Desk, text: str = "", modified: str = "2026-11-24T06:10", *, errors: bool = True
 ) -> None:
-    if "logs" not in (desk.root / "closedloop.toml").read_text():
+    if 'logs = "/logs"' not in (desk.root / "closedloop.toml").read_text():
         desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nlogs = "/logs"\nupload ')
     at = datetime.fromisoformat(modified).replace(tzinfo=UTC)
     if errors:
