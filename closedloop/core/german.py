@@ -98,9 +98,9 @@ WORDS = {
     ),
     "{name} waits, refused earlier": "{name} wartet, früher nicht angenommen",
     "The platform left {name}: it imports nothing more of this client until its support has cleared that. Ask "
-    "it whether the wave was mailed.": (
+    "it what became of the wave, if it is about one.": (
         "Die Plattform hat {name} abgelegt: Sie importiert für diesen Mandanten nichts mehr, bis ihr Support das geklärt "
-        "hat. Dort fragen, ob die Welle versandt wurde."
+        "hat. Dort fragen, was aus der Welle wurde, wenn es um eine geht."
     ),
     "Look at the job's selection; who would be mailed, who not and why:": (
         "Die Selektion des Jobs prüfen; wer angeschrieben würde, wer nicht und warum:"

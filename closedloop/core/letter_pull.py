@@ -138,7 +138,7 @@ def _to_do(report: RunReport, result: PullResult, job: PullJob, tongue: Tongue) 
     sentences += [
         tongue.say(
             "The platform left {name}: it imports nothing more of this client until its support has cleared that. Ask "
-            "it whether the wave was mailed.",
+            "it what became of the wave, if it is about one.",
             name=name,
         )
         for name in result.halts

@@ -112,7 +112,7 @@ def halted(result: PullResult) -> list[str]:
     """Return a sentence for each error file of the platform."""
     return [
         f"the platform left {name} in its errors folder: it imports nothing more of this client until its support has "
-        "cleared that; ask it whether the wave was mailed"
+        "cleared that; ask it what became of the wave, if it is about one"
         for name in result.halts
     ]
 

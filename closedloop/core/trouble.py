@@ -140,16 +140,13 @@ def again(old: ErrorFile, new: ErrorFile) -> ErrorFile:
     """
     files = {(file.name, file.size, file.modified): file for file in (*old.files, *new.files)}
     news = len(files) > len(old.files)
-    changed = {
-        "errors": new.errors,
-        "stage": new.stage,
-        "done": new.done,
-        "left": new.left,
-        "run": old.run if new.case in FOUND_AGAIN and not news else new.run,
-    }
+    # A pull finds a send's halt again, and has stages of its own.
+    place = {"stage": new.stage, "done": new.done, "left": new.left} if new.kind == old.kind else {}
     return old.model_copy(
         update={
-            **changed,
+            **place,
+            "errors": new.errors,
+            "run": old.run if new.case in FOUND_AGAIN and not news else new.run,
             "files": tuple(files.values()),
             "tries": old.tries + 1,
             "told": old.told and not news,

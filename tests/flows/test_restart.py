@@ -403,7 +403,8 @@ def test_the_next_run_ends_a_halt_at_no_wave_of_ours_once_its_file_is_gone(
     with pytest.raises(Suspended, match=r"since 2026-11-24 07:00 CET \(import halted\)"):
         desk.send("2026-11-24T06:10")
     desk.pull("2026-11-24T06:20")
-    assert only(desk.open_errors()).run == "send_newsletter-20261124T060000000000Z"
+    error = only(desk.open_errors())
+    assert (error.run, error.stage) == ("send_newsletter-20261124T060000000000Z", "settle")
     desk.remote.remove(f"/errors/{NOTED}")
     assert getattr(desk, run)("2026-11-24T06:30").exit_code == 0
     assert (desk.open_errors(), ending(only(desk.resolved_errors()))) == ([], "itself")
