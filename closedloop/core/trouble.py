@@ -246,10 +246,13 @@ def _note(wave: Wave) -> WaveNote:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    """Yield an error and what led to it, each once: raised again elsewhere, an error may have led to itself."""
+    met: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and not any(at is each for each in met):
+        yield at
+        met.append(at)
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
 
 
 def _sentence(error: BaseException) -> str:
