@@ -13,7 +13,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPrivateNumbers,
+    generate_private_key,
+)
 from paramiko.hostkeys import HostKeys
 
 from closedloop.errors import ProjectError, RemoteError
@@ -142,6 +146,25 @@ def test_a_missing_key_file_names_the_setting(sshd: Client, tmp_path: Path) -> N
 @pytest.mark.parametrize("text", ["hello", "", "ssh-ed25519 AAAA"], ids=["text", "empty", "public"])
 def test_what_is_no_key_is_said_to_be_none(sshd: Client, tmp_path: Path, text: str) -> None:
     (tmp_path / "id").write_text(text)
+    with pytest.raises(ProjectError, match="can't be read as a private key"):
+        names(sshd.model_copy(update={"key": "id"}), tmp_path)
+
+
+def test_an_rsa_key_whose_numbers_do_not_fit_is_said_to_be_none(
+    sshd: Client, tmp_path: Path, rsa_key: RSAPrivateKey
+) -> None:
+    other = generate_private_key(public_exponent=65537, key_size=3072).private_numbers()
+    numbers = rsa_key.private_numbers()
+    mixed = RSAPrivateNumbers(
+        numbers.p,
+        numbers.q,
+        other.d,
+        numbers.dmp1,
+        numbers.dmq1,
+        numbers.iqmp,
+        numbers.public_numbers,
+    )
+    save(mixed.private_key(unsafe_skip_rsa_key_validation=True), tmp_path / "id")
     with pytest.raises(ProjectError, match="can't be read as a private key"):
         names(sshd.model_copy(update={"key": "id"}), tmp_path)
 
