@@ -11,7 +11,7 @@ import time
 
 from benchmarks import measure
 
-PARTS = ("load", "transfer", "pull", "others", "growth")
+PARTS = ("load", "transfer", "pull", "others", "growth", "startup", "years", "selection", "views")
 
 
 def main() -> None:

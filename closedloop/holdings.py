@@ -1,7 +1,8 @@
 """What the state folder holds: how many files and bytes of each kind, and for how long."""
 
+import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,17 +40,16 @@ def holdings(state: StateFolder, warehouse: Path) -> list[Holding]:
 
     The warehouse counts wherever it lies. Raises `StateTrouble` where a folder can't be read.
     """
-    kinds: dict[str, list[os.stat_result]] = {}
+    kinds: dict[str, _Tally] = {}
     both = (warehouse, warehouse.with_name(f"{warehouse.name}.wal"))
-    lead = len(f"{state.root}/")
     with speaking(state.root):
-        for path, found in _files(str(state.root)):
-            if path not in map(str, both):
-                kinds.setdefault(_kind(path[lead:].split("/")), []).append(found)
+        for kind, entry in _entries(str(state.root)):
+            tally = kinds.setdefault(kind, _Tally())
+            tally.add_all(entry, COUNTED.get(kind, ""), {*map(str, both)})
         for file in filter(Path.is_file, both):
-            kinds.setdefault("warehouse", []).append(file.stat())
-    found_kinds = [_holding(kind, found) for kind, found in kinds.items() if kind]
-    return sorted(found_kinds, key=lambda holding: -holding.bytes)
+            kinds.setdefault("warehouse", _Tally()).add(file.stat())
+    found = [tally.holding(kind) for kind, tally in kinds.items() if tally.files]
+    return sorted(found, key=lambda holding: -holding.bytes)
 
 
 def in_one_line(held: Sequence[Holding], free: int) -> str:
@@ -90,27 +90,41 @@ def age(span: timedelta) -> str:
     return number(minutes, "minute")
 
 
-def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    # What is removed while we look is no trouble. Plain text, for an archive of years has many thousand files.
-    with suppress(FileNotFoundError), os.scandir(folder) as found:
+class _Tally:
+    """What was counted of one kind; an archive of years has many thousand files, so nothing is kept of each."""
+
+    def __init__(self) -> None:
+        self.files = self.bytes = 0
+        self.oldest = math.inf
+
+    def add(self, found: os.stat_result) -> None:
+        """Count a file."""
+        self.files += 1
+        self.bytes += found.st_size
+        # Many a file keeps the time that it had on the server; when it came here is when it last changed its name.
+        self.oldest = min(self.oldest, found.st_ctime)
+
+    def add_all(self, entry: "os.DirEntry[str]", ending: str, left_out: Set[str]) -> None:
+        """Count a file, or those in a folder, whose names end so. What is removed while we look is no trouble."""
+        if entry.is_dir(follow_symlinks=False):
+            with suppress(FileNotFoundError), os.scandir(entry.path) as found:
+                for one in found:
+                    self.add_all(one, ending, left_out)
+        elif entry.name.endswith(ending) and entry.path not in left_out:
+            with suppress(FileNotFoundError):
+                self.add(entry.stat())
+
+    def holding(self, kind: str) -> Holding:
+        """Return it as it is told."""
+        return Holding(kind, self.files, self.bytes, datetime.fromtimestamp(self.oldest, UTC))
+
+
+def _entries(root: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    """Yield what lies in the state folder, each with its kind; not what is only there to be locked."""
+    with suppress(FileNotFoundError), os.scandir(root) as found:
         for one in found:
             if one.is_dir(follow_symlinks=False):
-                yield from _files(one.path)
-                continue
-            with suppress(FileNotFoundError):
-                yield one.path, one.stat()
-
-
-def _kind(parts: Sequence[str]) -> str:
-    """Return what kind of file this is; nothing for those that are only there to be locked."""
-    kind, name = parts[0], parts[-1]
-    if len(parts) == 1:
-        return "ledger" if kind.startswith("ledger.sqlite") else "other"
-    return kind if kind != "locks" and name.endswith(COUNTED.get(kind, "")) else ""
-
-
-def _holding(kind: str, found: Sequence[os.stat_result]) -> Holding:
-    # Many a file keeps the time that it had on the server; when it came here is when it last changed its name.
-    oldest = min(one.st_ctime for one in found)
-    whole = sum(one.st_size for one in found)
-    return Holding(kind, len(found), whole, datetime.fromtimestamp(oldest, UTC))
+                if one.name != "locks":
+                    yield one.name, one
+            else:
+                yield "ledger" if one.name.startswith("ledger.sqlite") else "other", one

@@ -39,7 +39,8 @@ alter table waves add column mailings integer not null default 0;
 alter table waves add column seen integer;
 create table tries (job text primary key, slot text not null, started text not null, exit_code integer);
 """
-VERSIONS = (SCHEMA, SECOND)
+THIRD = "create index if not exists files_by_day on files (client, day);"
+VERSIONS = (SCHEMA, SECOND, THIRD)
 """What makes a ledger of each version out of the one before."""
 
 OF_THE_DISK = (
@@ -161,12 +162,13 @@ class Ledger:
         rows = self._rows("select mark from marks where client = ?", client)
         return rows[0]["mark"] if rows else None
 
-    def files(self, client: str) -> list[Load]:
-        """Return what is known to be loaded, by file name."""
-        return [
-            _load(row)
-            for row in self._rows("select * from files where client = ? order by name", client)
-        ]
+    def files(self, client: str, since: date = date.min) -> list[Load]:
+        """Return what is known to be loaded, by file name: of the days since then, and of the first and the last day of all."""
+        end = "(select {}(day) from files where client = ?)"
+        ends = f"day in ({end.format('min')}, {end.format('max')})"
+        wanted = f"select * from files where client = ? and (day >= ? or {ends}) order by name"
+        rows = self._rows(wanted, client, since.isoformat(), client, client)
+        return [_load(row) for row in rows]
 
     # runs
 
@@ -186,7 +188,8 @@ class Ledger:
 
     def last_run(self, job: str) -> Run | None:
         """Return the run of a job that was written down last, whatever the clock said then."""
-        rows = self._rows("select * from runs where job = ? order by rowid desc limit 1", job)
+        latest = "select max(rowid) from runs where job = ?"
+        rows = self._rows(f"select * from runs where rowid = ({latest})", job)
         return _run(rows[0]) if rows else None
 
     def run(self, run_id: str) -> Run | None:

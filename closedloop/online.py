@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -89,7 +89,7 @@ def _scarce(project: Project) -> Iterator[Finding]:
     state = StateFolder(project.state)
     with Ledger(state.ledger) as ledger:
         for name in project.settings.clients:
-            if short := scarcity(state.free_bytes(), ledger.files(name)):
+            if short := scarcity(state.free_bytes(), ledger.files(name, date.max)):
                 yield Finding(f"{name}: room", "note", short)
 
 

@@ -1,7 +1,7 @@
 """The jobs of a project at a glance, from the ledger alone."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -138,18 +138,24 @@ def glance(
     project: Project, ledger: Ledger, errors: Sequence[ErrorFile], now: datetime
 ) -> list[JobStatus]:
     """Return the state of every job; `errors` are the open error files."""
-    return [_glance(name, project, ledger, errors, now) for name in project.jobs]
+    waves = {name: ledger.waves(name) for name in project.settings.clients}
+    return [_glance(name, project, ledger, waves, errors, now) for name in project.jobs]
 
 
 def _glance(
-    name: str, project: Project, ledger: Ledger, errors: Sequence[ErrorFile], now: datetime
+    name: str,
+    project: Project,
+    ledger: Ledger,
+    of_clients: Mapping[str, Sequence[Wave]],
+    errors: Sequence[ErrorFile],
+    now: datetime,
 ) -> JobStatus:
     job, last = project.jobs[name], ledger.last_run(name)
     holding = [error for error in errors if trouble.suspends(error, job)]
     ours = [error for error in errors if error.job == name or error in holding]
     told = [error.wave.wave_id for error in ours if error.wave]
     client = project.client(job.client)
-    waves = [wave for wave in ledger.waves(job.client) if wave.job == name]
+    waves = [wave for wave in of_clients[job.client] if wave.job == name]
     reported = _reported(last)
     absent = _absent(job, project, ledger, _on_its_way(reported, ours, now), now)
     slot = _overdue(job, waves, last, now, client.zone)
@@ -192,7 +198,7 @@ def _glance(
 def _short_of_room(job: SendJob | PullJob, project: Project, ledger: Ledger) -> list[str]:
     if not isinstance(job, PullJob):
         return []
-    short = scarcity(StateFolder(project.state).free_bytes(), ledger.files(job.client))
+    short = scarcity(StateFolder(project.state).free_bytes(), ledger.files(job.client, date.max))
     return [short] if short else []
 
 
@@ -239,7 +245,7 @@ def _absent(
         return Plan((), (), 0)
     client = project.client(job.client)
     days = window(now, client.zone, client.retention_days, job.expected_by)
-    return plan(there, ledger.files(job.client), project.incoming(job), days)
+    return plan(there, ledger.files(job.client, days.remembered), project.incoming(job), days)
 
 
 def _asked_for(job: str, absent: Plan) -> list[NextStep]:

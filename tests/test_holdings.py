@@ -38,8 +38,8 @@ def test_each_kind_is_counted_with_its_bytes_the_largest_first(tmp_path: Path) -
 
 
 def test_a_warehouse_in_the_state_folder_is_counted_once(tmp_path: Path) -> None:
-    write(tmp_path / "warehouse.duckdb", 10)
-    (one,) = holdings(StateFolder(tmp_path), tmp_path / "warehouse.duckdb")
+    write(tmp_path / "db" / "warehouse.duckdb", 10)
+    (one,) = holdings(StateFolder(tmp_path), tmp_path / "db" / "warehouse.duckdb")
     assert (one.kind, one.files, one.bytes) == ("warehouse", 1, 10)
 
 

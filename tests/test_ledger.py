@@ -96,6 +96,21 @@ def test_waves_come_oldest_first(ledger: Ledger) -> None:
     assert ledger.waves() == [WAVE, later]
 
 
+def test_of_the_files_since_a_day_the_first_and_the_last_day_are_told_as_well(
+    ledger: Ledger,
+) -> None:
+    days = [date(2026, 11, day) for day in (3, 7, 12, 20)]
+    files = [replace(LOAD.file, name=f"{day}.csv", day=day) for day in days]
+    ledger.heal_files("de", [replace(LOAD, file=file) for file in files])
+
+    def told(since: date) -> list[date]:
+        return [load.file.day for load in ledger.files("de", since)]
+
+    assert told(days[2]) == [days[0], days[2], days[3]]
+    assert told(date.max) == [days[0], days[3]]
+    assert told(date.min) == days
+
+
 def test_the_memory_of_files_heals_from_the_warehouse(ledger: Ledger) -> None:
     other = replace(LOAD, file=replace(LOAD.file, name="20261125_clicks.csv"))
     elsewhere = replace(LOAD, file=replace(LOAD.file, client="at"))

@@ -27,6 +27,11 @@ class Window:
         """The first day whose files can still be fetched."""
         return self.today - timedelta(days=self.retention_days)
 
+    @property
+    def remembered(self) -> date:
+        """The first day of which it is still said that its files are lost: for as long again as the server keeps them."""
+        return self.oldest - timedelta(days=self.retention_days)
+
     def days_left(self, day: date) -> int:
         """Return the days until a file of this day can't be fetched any more; 0 is the last one."""
         return self.retention_days - (self.today - day).days
@@ -124,8 +129,7 @@ def _missing(
 
 def _lost(there: set[tuple[str, date]], schemas: list[str], days: Window) -> Iterable[MissingFile]:
     """Name every expected file that never came and that the server has forgotten, for as long again as it keeps files."""
-    keeps = timedelta(days=days.retention_days)
-    return _absent(there, schemas, days, (days.oldest - keeps, days.oldest - timedelta(days=1)))
+    return _absent(there, schemas, days, (days.remembered, days.oldest - timedelta(days=1)))
 
 
 def _absent(

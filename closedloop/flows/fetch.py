@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 LONG_TRANSFER = 16 << 20
 
 
-def known_files(client: str, ports: Ports) -> dict[str, Load]:
-    """Return what the ledger says is loaded, by file name."""
-    return {load.file.name: load for load in ports.ledger.files(client)}
+def known_files(client: str, ports: Ports, since: date = date.min) -> dict[str, Load]:
+    """Return what the ledger says is loaded of the days since then, by file name."""
+    return {load.file.name: load for load in ports.ledger.files(client, since)}
 
 
 def available(job: PullJob, schemas: dict[str, Schema], ports: Ports) -> list[RemoteFile]:

@@ -1,6 +1,6 @@
 """Telling the operators: of a run, of a suspension, of a recovery."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from closedloop.core.letter import letter_for
 from closedloop.core.past import Past
@@ -9,8 +9,11 @@ from closedloop.ledger import Ledger
 from closedloop.mail.base import Mailer
 from closedloop.model.error_file import ErrorFile
 from closedloop.model.job import PullJob, SendJob
-from closedloop.model.run import RunReport
+from closedloop.model.run import PullResult, RunReport
 from closedloop.model.settings import Client
+
+LOOKED_BACK = timedelta(weeks=12)
+"""Longer than a letter looks back from a file that it tells of."""
 
 
 def tell_of_run(
@@ -25,13 +28,21 @@ def tell_of_run(
 
     `last` is the run before, as JSON.
     """
-    past = Past(last, ledger.files(job.client), ledger.waves(job.client))
+    past = Past(last, ledger.files(job.client, _compared(report)), ledger.waves(job.client))
     letter = letter_for(report, job, past, Tongue(mailer.language, client.zone))
     if letter:
         mailer.post(letter)
     else:
         mailer.flush()
     return letter is not None
+
+
+def _compared(report: RunReport) -> date:
+    """Return the first day that the files of a report are compared with."""
+    if not isinstance(report.result, PullResult):
+        return date.max
+    days = {file.day for file in report.result.files} | {file.day for file in report.result.missing}
+    return min(days, default=report.started.date()) - LOOKED_BACK
 
 
 def tell_of_suspension(error_file: ErrorFile, client: Client, mailer: Mailer) -> bool:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 
 from closedloop.core.confirm import unseen
-from closedloop.core.plan import Planned, plan, recognised, window
+from closedloop.core.plan import Planned, Window, plan, recognised, window
 from closedloop.core.report import from_json, number
 from closedloop.core.room import scarcity
 from closedloop.core.waiting import judged, waiting_since
@@ -64,7 +64,7 @@ def pull(
     ports.at("list")
     days = window(now, ports.client.zone, ports.client.retention_days, job.expected_by)
     files = available(job, schemas, ports)
-    known = known_files(job.client, ports)
+    known = known_files(job.client, ports, _first_day(files, schemas, days))
     planned = plan(files, known.values(), schemas, days)
     notes: Notes = []
     left: Iterable[Planned] = ()
@@ -89,7 +89,7 @@ def pull(
         # Closed first: its last bytes are written then.
         ports.warehouse.close()
         ports.ledger.put_mark(job.client, ports.warehouse.mark())
-    if short := scarcity(ports.state.free_bytes(), ports.ledger.files(job.client)):
+    if short := scarcity(ports.state.free_bytes(), ports.ledger.files(job.client, date.max)):
         notes.append(short)
     halted, overlooked = _halted(job, ports)
     waves += confirm_by_log(job.client, ports, now)
@@ -105,6 +105,12 @@ def pull(
         unseen=tuple(unseen(ports.ledger.waves(job.client), now)),
     )
     return result, [*notes, *overlooked]
+
+
+def _first_day(files: Iterable[RemoteFile], schemas: dict[str, Schema], days: Window) -> date:
+    """Return the first day whose loads a plan needs to know, so that those of all years need not be read."""
+    listed, _ = recognised(files, schemas)
+    return min([days.remembered, *(day for _, _, day in listed)])
 
 
 def _halted(job: PullJob, ports: Ports) -> tuple[tuple[RemoteFile, ...], Notes]:
