@@ -17,7 +17,8 @@ from closedloop.remote.base import NotAsListed
 
 CHECKPOINT_BYTES = 64 * 1024 * 1024
 HASHED_AT_ONCE = 1024 * 1024
-MOST_BEHIND = 32
+HANDED_OVER_BYTES = 1024 * 1024
+MOST_BEHIND = 4
 
 
 class Landing:
@@ -42,13 +43,17 @@ class Landing:
         self._safe = 0
         self._file = self._open()
         self._writer = ThreadPoolExecutor(1, "landing")
+        self._heap: list[memoryview | bytes] = []
+        self._heaped = 0
         self._behind: deque[Future[None]] = deque()
 
     def write(self, data: memoryview | bytes) -> None:
         """Add the next bytes; an error may be of some before them."""
         self.done += len(data)
-        before = self._behind[-1] if self._behind else None
-        self._behind.append(self._writer.submit(self._add, data, before))
+        self._heap.append(data)
+        self._heaped += len(data)
+        if self._heaped >= HANDED_OVER_BYTES:
+            self._hand_over()
         if len(self._behind) > MOST_BEHIND:
             self._behind.popleft().result()
 
@@ -84,17 +89,24 @@ class Landing:
         self._writer.shutdown(cancel_futures=True)
         self._file.close()
 
-    def _add(self, data: memoryview | bytes, before: Future[None] | None) -> None:
+    def _hand_over(self) -> None:
+        before = self._behind[-1] if self._behind else None
+        self._behind.append(self._writer.submit(self._add, self._heap, before))
+        self._heap, self._heaped = [], 0
+
+    def _add(self, heap: list[memoryview | bytes], before: Future[None] | None) -> None:
         if before:
             # Nothing is written behind a gap.
             before.result()
-        self._file.write(data)
-        self._hash.update(data)
-        self._written += len(data)
+        for data in heap:
+            self._file.write(data)
+            self._hash.update(data)
+            self._written += len(data)
         if self._written - self._safe >= CHECKPOINT_BYTES:
             self._checkpoint()
 
     def _catch_up(self) -> None:
+        self._hand_over()
         while self._behind:
             self._behind.popleft().result()
 

@@ -42,9 +42,11 @@ class Reading:
         """
         blocks = self._blocks(start, end)
         while start < end:
-            free = max(0, self._most - len(self._asked) - len(self._early))
-            for offset, length in islice(blocks, free):
-                self._ask(offset, length)
+            free = self._most - len(self._asked) - len(self._early)
+            # Many at a time: to send a request costs more than to write it.
+            if free > self._most // 4 or not self._asked:
+                for offset, length in islice(blocks, max(0, free)):
+                    self._ask(offset, length)
             self._take()
             while start in self._early:
                 piece = self._early.pop(start)
