@@ -53,7 +53,7 @@ class Crew:
 
     def send(self, errand: Errand) -> Future[str]:
         """Have an errand carried out; what comes of it is the hash of the file, or a `ClosedLoopError`."""
-        return self._threads.submit(persist, lambda: self._carry_out(errand), sleep=self._pause)
+        return self._threads.submit(persist, lambda: self._try(errand), sleep=self._pause)
 
     def close(self) -> None:
         """End it: what is under way is broken off, and what came is kept."""
@@ -66,6 +66,15 @@ class Crew:
 
     def _pause(self, seconds: float) -> None:
         self._is_over.wait(seconds)
+
+    def _try(self, errand: Errand) -> str:
+        try:
+            return self._carry_out(errand)
+        except RemoteError as error:
+            if self._is_over.is_set():
+                # No fault, and nothing to try again.
+                raise RemoteError("told to end; the next run goes on") from error
+            raise
 
     def _carry_out(self, errand: Errand) -> str:
         porter = self._porter()
@@ -95,7 +104,7 @@ class Crew:
             raise self._refusal
         with self._change:
             if self._is_over.is_set():
-                raise RemoteError("told to end; the next run goes on")
+                raise RemoteError("there is nobody to fetch for any more")
             porter = self._hire()
             self._hired.append(porter)
         try:
