@@ -69,23 +69,19 @@ OnError = Literal["suspend", "continue"]
 """What an error file does to its job: later runs wait for `closedloop restart`, or try again by themselves."""
 
 
-class SendJob(Strict):
-    """Select recipients and send them one mailing: one wave for each slot of the schedule.
+class JobBase(Strict):
+    """What every job says, whatever it does.
 
-    A wave waits up to `wait_hours` until an earlier one of its source mailing is confirmed. A run that is not done after
-    `deadline_minutes` ends at its next safe point.
+    A run that is not done after `deadline_minutes` ends at its next safe point.
     """
 
     name: str
-    kind: Literal["send"] = Field(description="This job sends waves.")
+    kind: str
     client: str = Field(
         description="The client it works for: a section [clients.NAME] of closedloop.toml."
     )
     description: str = Field(default="", description="What it does, for people.")
-    schedule: str | None = Field(
-        default=None,
-        description="Five fields of cron, in the client's time zone. Each slot has one wave; a run belongs to the latest slot that has begun. Without it: one slot a day.",
-    )
+    schedule: str | None = None
     deadline_minutes: float = Field(
         default=USUAL_DEADLINE_MINUTES,
         gt=0,
@@ -100,6 +96,19 @@ class SendJob(Strict):
         default="suspend",
         description="What an error file does to this job: `suspend` it until closedloop restart, or `continue` to try again by itself "
         "where that can't mail twice.",
+    )
+
+
+class SendJob(JobBase):
+    """Select recipients and send them one mailing: one wave for each slot of the schedule.
+
+    A wave waits up to `wait_hours` until an earlier one of its source mailing is confirmed.
+    """
+
+    kind: Literal["send"] = Field(description="This job sends waves.")
+    schedule: str | None = Field(
+        default=None,
+        description="Five fields of cron, in the client's time zone. Each slot has one wave; a run belongs to the latest slot that has begun. Without it: one slot a day.",
     )
     source_mailing: int = Field(
         gt=0,
@@ -129,38 +138,17 @@ class SendJob(Strict):
     )
 
 
-class PullJob(Strict):
+class PullJob(JobBase):
     """Fetch, check and load every new response file.
 
     A file fails as a whole when none of its rows is right, or more than `reject_floor` and more than the share `reject_limit` of its
-    rows are rejected. Today's delivery is missed from `expected_by` (client's local time) on. A run that is not done after
-    `deadline_minutes` ends at its next safe point.
+    rows are rejected. Today's delivery is missed from `expected_by` (client's local time) on.
     """
 
-    name: str
     kind: Literal["pull"] = Field(description="This job fetches response files.")
-    client: str = Field(
-        description="The client it works for: a section [clients.NAME] of closedloop.toml."
-    )
-    description: str = Field(default="", description="What it does, for people.")
     schedule: str | None = Field(
         default=None,
         description="Five fields of cron, in the client's time zone, for `closedloop schedule`.",
-    )
-    deadline_minutes: float = Field(
-        default=USUAL_DEADLINE_MINUTES,
-        gt=0,
-        description="A run that is not done by then ends at its next safe point with exit 75, and the next run goes on where it was.",
-    )
-    mail: MailWhen = Field(
-        default="always",
-        description="After which runs it mails: `always` after each that did something, `change` when something is not as usual, "
-        "`trouble` when a person should act.",
-    )
-    on_error: OnError = Field(
-        default="suspend",
-        description="What an error file does to this job: `suspend` it until closedloop restart, or `continue` to try again by itself "
-        "where that can't mail twice.",
     )
     schemas: tuple[str, ...] = Field(
         default=RESPONSE_SCHEMAS, min_length=1, description="Which files are pulled, by schema."
