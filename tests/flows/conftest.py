@@ -1,6 +1,7 @@
 """A desk to work at: a project of shipped files, a server in memory, a real warehouse, a real ledger."""
 
 import csv
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -168,9 +169,29 @@ class Desk:
         """Return the resolved error files."""
         return ErrorFiles(self.state).resolved()
 
+    def open_error(self) -> ErrorFile:
+        """Return the only open error file."""
+        (error,) = self.open_errors()
+        return error
+
+    def ending(self) -> str:
+        """Say what ended the only resolved error file."""
+        (error,) = self.resolved_errors()
+        assert error.resolution
+        return error.resolution.by
+
     def put(self, name: str, content: bytes, modified: str = "2026-11-20T04:00") -> None:
         """Let the platform write a response file."""
         self.remote.put(f"/outgoing/{name}", content, moment(modified))
+
+    def add_errors_folder(self) -> None:
+        """Name the folder in which the platform says that it stopped."""
+        self.edit("closedloop.toml", "upload ", 'errors = "/errors"\nupload ')
+
+    def halt(self, upload: str = "20261124070000_subscribers.csv") -> None:
+        """Let the platform stop at an upload."""
+        self.remote.remove(f"/incoming/{upload}")
+        self.remote.put(f"/errors/{upload}.error", b"1;QUOTING;", moment("2026-11-24T06:10"))
 
     def customers(self, *addresses: str, head: str = "Email;Anrede;Vorname;Nachname") -> None:
         """Write the customer database; a text with a separator is a whole row."""
@@ -290,3 +311,10 @@ def kill() -> Callable[..., bool]:
         return False
 
     return killed
+
+
+@pytest.fixture
+def samples() -> list[str]:
+    """Return the error files that the document on restarts shows."""
+    document = (Path(__file__).parents[2] / "docs" / "restart.md").read_text("utf-8")
+    return re.findall(r"^```json\n(.*?)\n```", document, re.MULTILINE | re.DOTALL)
