@@ -14,6 +14,7 @@ from closedloop.errors import LogInRefused, RemoteError
 from closedloop.remote.access import Access
 from closedloop.remote.conversation import IF_IT_GOES_ON
 from closedloop.remote.inbox import Inbox
+from closedloop.remote.line import Line, connected
 from closedloop.remote.patience import Patience, Watchdog
 from closedloop.remote.session import Session
 
@@ -37,16 +38,15 @@ class Connection:
         credential, pins = access.credential(), access.pins()
         self._access = access
         self._idle_seconds = patience.idle_seconds
-        self._transport = paramiko.Transport(
-            dial(access.client.host, access.client.port, patience, access.setting("host")),
-            WINDOW_BYTES,
-        )
+        line = dial(access.client.host, access.client.port, patience, access.setting("host"))
+        self._transport = paramiko.Transport(line, WINDOW_BYTES)
         self._watchdog = Watchdog(self._transport.close, patience)
         try:
             with self._watchdog.waiting(patience.login_seconds):
                 self._greet(pins, patience)
                 self._log_in(credential)
                 self._channel = self._open_channel()
+            line.is_settled = True
             self.session = Session(self, access.peer)
         except BaseException:
             self.close()
@@ -182,19 +182,16 @@ class Connection:
         return channel
 
 
-def dial(host: str, port: int, patience: Patience, setting: str) -> socket.socket:
-    """Return a socket that is connected; `RemoteError` names the `setting` that may be wrong."""
+def dial(host: str, port: int, patience: Patience, setting: str) -> Line:
+    """Return a line to a server; `RemoteError` names the `setting` that may be wrong."""
     try:
-        connected = socket.create_connection((host, port), timeout=patience.connect_seconds)
+        return connected(host, port, patience.connect_seconds)
     except OSError as error:
         unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
         advice = f"is {setting} right?" if unknown else "is the server up?"
         raise RemoteError(
             f"can't reach {host}:{port}: {words(error)}; {advice}", transient=not unknown
         ) from error
-    # paramiko leaves Nagle's algorithm on, which makes small requests wait for each other.
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connected
 
 
 def _first(favourites: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
