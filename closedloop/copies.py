@@ -33,7 +33,7 @@ def rewrite(path: Path, stretches: Iterable[bytes], size: int) -> None:
         given = path.stat()
         with appearing(path) as stream:
             if path.suffix == ".zst":
-                packing = zstandard.ZstdCompressor(level=3, write_checksum=True)
+                packing = zstandard.ZstdCompressor(level=1, write_checksum=True)
                 with packing.stream_writer(stream, size=size, closefd=False) as packed:
                     for stretch in stretches:
                         packed.write(stretch)

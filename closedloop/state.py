@@ -207,11 +207,12 @@ def pack(source: Path, target: Path) -> None:
     """Compress `source` into `target` (zstd), with its time; `source` is removed once the copy is on disk."""
     import zstandard
 
-    compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
+    # Level 3 takes twice the time, for 5 % less.
+    compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
     with speaking(target):
         given = source.stat()
         with source.open("rb") as plain, appearing(target) as packed:
-            compressor.copy_stream(plain, packed, size=given.st_size)
+            compressor.copy_stream(plain, packed, given.st_size, read_size=CHUNK, write_size=CHUNK)
             packed.flush()
             os.utime(packed.fileno(), ns=(given.st_mtime_ns, given.st_mtime_ns))
         source.unlink()

@@ -45,7 +45,11 @@ def tidy(job: PullJob, known: Mapping[str, Load], ports: Ports) -> None:
 
 
 def expected(take: Sequence[Planned], job: PullJob, ports: Ports) -> Sequence[Planned]:
-    """Tell the remote which files are fetched next, so that it may begin while others are loaded; return them."""
+    """Tell the remote which files are fetched next, so that it may begin while others are loaded; return them in this order.
+
+    Of a day the small ones come first: they are loaded while the large ones come.
+    """
+    take = sorted(take, key=lambda planned: (planned.day, planned.file.size))
     places = [
         (planned.file, ports.state.landing(job.client, planned.file.name)) for planned in take
     ]

@@ -30,15 +30,16 @@ from closedloop.flows.fetch import (
     land,
     tidy,
 )
+from closedloop.flows.packing import Packing
 from closedloop.flows.platform import error_files
 from closedloop.flows.ports import Ports
 from closedloop.model.error_file import ErrorFile
 from closedloop.model.file import Load, RemoteFile
 from closedloop.model.job import PullJob
-from closedloop.model.run import FileOutcome, FileStatus, PullResult
+from closedloop.model.run import FileOutcome, FileStatus, MailingFigures, PullResult
 from closedloop.model.table import Schema
+from closedloop.model.wave import Wave
 from closedloop.remote.base import NotAsListed
-from closedloop.state import pack
 
 logger = logging.getLogger(__name__)
 
@@ -78,17 +79,11 @@ def pull(
         left = forgotten(job, schemas, known, {file.name for file in files}, ports)
     tidy(job, known, ports)
     since = _waiting_since(job, ports)
-    outcomes = [
-        judged(_take_in(file, job, ports, now), since, now)
-        for file in chain(left, expected(take, job, ports))
-    ]
-    notes += _pointing_at_nothing(job, outcomes, ports)
-    waves = confirm(job.client, ports, now) if is_stale else []
-    mailings = ports.warehouse.mailings(job.client, now - COMPARED) if is_stale else []
-    if is_stale:
-        # Closed first: its last bytes are written then.
-        ports.warehouse.close()
-        ports.ledger.put_mark(job.client, ports.warehouse.mark())
+    with Packing() as packing:
+        coming = chain(left, expected(take, job, ports))
+        came = [judged(_take_in(file, job, ports, packing, now), since, now) for file in coming]
+        outcomes = _in_order(came, planned.take)
+        waves, mailings, pointless = _told(job, outcomes, ports, now) if is_stale else ([], [], [])
     if short := scarcity(ports.state.free_bytes(), ports.ledger.files(job.client, date.max)):
         notes.append(short)
     halted, overlooked = _halted(job, ports)
@@ -104,7 +99,26 @@ def pull(
         waves=tuple(waves),
         unseen=tuple(unseen(ports.ledger.waves(job.client), now)),
     )
-    return result, [*notes, *overlooked]
+    return result, [*notes, *pointless, *overlooked]
+
+
+def _told(
+    job: PullJob, outcomes: list[FileOutcome], ports: Ports, now: datetime
+) -> tuple[list[Wave], list[MailingFigures], Notes]:
+    """Ask the warehouse which waves and mailings its rows tell of, and what points at nothing; let go of it."""
+    notes = _pointing_at_nothing(job, outcomes, ports)
+    waves = confirm(job.client, ports, now)
+    mailings = ports.warehouse.mailings(job.client, now - COMPARED)
+    # Closed first: its last bytes are written then.
+    ports.warehouse.close()
+    ports.ledger.put_mark(job.client, ports.warehouse.mark())
+    return waves, mailings, notes
+
+
+def _in_order(came: Iterable[FileOutcome], take: Sequence[Planned]) -> list[FileOutcome]:
+    """Return what became of files in the order of the plan, what was left here first."""
+    places = {planned.file.name: place for place, planned in enumerate(take)}
+    return sorted(came, key=lambda outcome: places.get(outcome.name, -1))
 
 
 def _first_day(files: Iterable[RemoteFile], schemas: dict[str, Schema], days: Window) -> date:
@@ -168,9 +182,12 @@ def reload(
     ]
     archived = from_archive(day, job, schemas, known, {p.file.name for p in there}, ports)
     again = [*there, *archived]
-    outcomes = [
-        _take_in(planned, job, ports, now, again=True) for planned in expected(again, job, ports)
-    ]
+    with Packing() as packing:
+        came = [
+            _take_in(planned, job, ports, packing, now, again=True)
+            for planned in expected(again, job, ports)
+        ]
+    outcomes = _in_order(came, again)
     notes += _left_alone(day, {planned.file.name for planned in again}, known)
     notes += _pointing_at_nothing(job, outcomes, ports)
     return PullResult(tuple(outcomes), waves=tuple(confirm(job.client, ports, now))), notes
@@ -203,7 +220,13 @@ def _recall(job: PullJob, ports: Ports) -> Notes:
 
 
 def _take_in(
-    planned: Planned, job: PullJob, ports: Ports, now: datetime, *, again: bool = False
+    planned: Planned,
+    job: PullJob,
+    ports: Ports,
+    packing: Packing,
+    now: datetime,
+    *,
+    again: bool = False,
 ) -> FileOutcome:
     """Bring one file home, whatever happens to it: here alone a file's failure becomes a value."""
     # Late: most runs find nothing new, and the reader takes longer to import than such a run.
@@ -224,7 +247,7 @@ def _take_in(
         outcome = replace(outcome, sha256=landed.identity.sha256)
         ports.at("check")
         tally, quarantine = load(landed, job, ports, now)
-        pack(landed.path, ports.state.archived(landed.identity))
+        packing.pack(landed.path, ports.state.archived(landed.identity))
     except (WarehouseError, TryLater, LogInRefused):
         raise
     except NotAsListed as error:

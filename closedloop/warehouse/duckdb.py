@@ -10,12 +10,13 @@ from closedloop.errors import ProjectError, StateTrouble, WarehouseError
 from closedloop.model.file import FileIdentity, Load
 from closedloop.model.run import MailingFigures
 from closedloop.model.settings import Suppression
-from closedloop.model.table import Column, Schema
+from closedloop.model.table import Schema
 from closedloop.model.wave import Sighting, Wave
 from closedloop.stopping import NEVER, Stopping
 from closedloop.warehouse.base import Among, Forgot, Hidden
 from closedloop.warehouse.frames import frame_of
 from closedloop.warehouse.marks import mark_all, mark_anew
+from closedloop.warehouse.references import searches
 from closedloop.warehouse.rows import load_of, wave_row
 from closedloop.warehouse.session import (
     Opening,
@@ -120,11 +121,16 @@ class DuckDBWarehouse:
 
     def unresolved(self, client: str, names: Sequence[str]) -> list[tuple[str, str, int]]:
         """Return (file, column, rows) for each reference of these loaded files that points at nothing yet."""
-        found = []
-        for schema in self._schemas.values():
-            for column in schema.columns.values():
-                found += self._lost(client, names, schema, column)
-        return sorted(found)
+        found = self.rows(
+            f"SELECT load_id, file FROM loads WHERE client = ? AND file IN ({', '.join('?' * len(names))})",
+            [client, *names],
+        )
+        mine = {row["load_id"]: row["file"] for row in found}
+        return sorted(
+            (mine[row["load_id"]], row["reference"], row["lost"])
+            for query in (searches([*self._schemas.values()], list(mine)) if mine else [])
+            for row in self.rows(query, [client])
+        )
 
     def suppressed(self, client: str, among: "pl.Series") -> "pl.DataFrame":
         """Return who of many must not be mailed; the contract is in `Warehouse`."""
@@ -336,29 +342,6 @@ class DuckDBWarehouse:
                 f"the view '{view.name}' does not find what it reads: {spoken(error)} "
                 f"Keep the shipped names of schemas and columns; you may add columns of your own"
             ) from error
-
-    def _lost(
-        self, client: str, names: Sequence[str], schema: Schema, column: Column
-    ) -> list[tuple[str, str, int]]:
-        table, _, target = (column.references or "").partition(".")
-        if not names or table not in self._schemas:
-            return []
-        found = self.rows(
-            f"""
-            SELECT l.file, count(*) AS lost
-            FROM {quoted(raw_name(schema.name))} r
-            JOIN loads l ON l.load_id = r.load_id
-            WHERE l.client = ? AND l.file IN ({", ".join("?" * len(names))})
-                AND r.{quoted(column.name)} IS NOT NULL
-                AND NOT EXISTS (
-                    SELECT 1 FROM {quoted(raw_name(table))} t JOIN loads tl ON tl.load_id = t.load_id
-                    WHERE tl.client = ? AND t.{quoted(target)} = r.{quoted(column.name)}
-                )
-            GROUP BY l.file
-            """,
-            [client, *names, client],
-        )
-        return [(row["file"], column.name, row["lost"]) for row in found]
 
 
 def select_from(

@@ -200,6 +200,22 @@ def test_names_that_do_not_fit_exactly_are_ignored_and_counted(desk: Desk) -> No
     assert (result.files, result.ignored) == ((), 4)
 
 
+def test_of_a_day_the_smaller_files_are_loaded_first_and_the_report_keeps_its_order(
+    desk: Desk,
+) -> None:
+    desk.put("20261120_clicks.csv", CLICKS + 3 * click())
+    desk.put("20261120_unsubscribes.csv", LEFT + left(1))
+    desk.put("20261119_clicks.csv", CLICKS + 9 * click())
+    report = desk.pull()
+    loaded = [row["file"] for row in desk.rows("select file from loads order by load_id")]
+    assert loaded == ["20261119_clicks.csv", "20261120_unsubscribes.csv", "20261120_clicks.csv"]
+    assert list(files(report)) == [
+        "20261119_clicks.csv",
+        "20261120_clicks.csv",
+        "20261120_unsubscribes.csv",
+    ]
+
+
 def test_one_bad_file_does_not_stop_the_others(desk: Desk) -> None:
     desk.put("20261120_clicks.csv", b"no;header;of;ours\n")
     desk.put("20261120_opens.csv", CLICKS)
