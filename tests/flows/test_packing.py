@@ -29,6 +29,10 @@ def test_what_could_not_be_packed_is_told_before_the_next(tmp_path: Path) -> Non
 
 
 def test_an_error_of_the_run_is_told_and_not_that_of_the_packing(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), Packing() as packing:
-        packing.pack(tmp_path / "gone.csv", tmp_path / "gone.csv.zst")
-        raise KeyboardInterrupt
+    def break_off() -> None:
+        with Packing() as packing:
+            packing.pack(tmp_path / "gone.csv", tmp_path / "gone.csv.zst")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
