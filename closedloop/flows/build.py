@@ -1,11 +1,13 @@
 """The files of a wave: rows selected, suppressed, and written into the outbox."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from polars import DataFrame, Series, String, concat
 
+from closedloop.ahead import ahead
 from closedloop.core.forgotten import without_forgotten
 from closedloop.core.recipients import (
     column_disagreements,
@@ -26,6 +28,8 @@ from closedloop.spool import Spool
 from closedloop.state import OutboxFile, sha256
 
 PREVIEW_LINES = 5
+AHEAD = 2
+"""So many batches are read, or turned into lines, while another is checked, or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,10 @@ def build(wanted: Wanted, path: Path, ports: Ports) -> Built:
     """Select, suppress and write one file to `path`; memory holds addresses and reasons, never all rows."""
     with Spool(path.with_name(f"{wanted.job}.{wanted.schema.name}.spool")) as spool:
         reasons = _decide(wanted, spool, ports)
-        with OutboxFile(path) as out:
+        with OutboxFile(path) as out, closing(ahead(_lines(spool, reasons, wanted), AHEAD)) as text:
             out.write(head(wanted.schema))
-            for rows in _kept(spool, reasons):
-                out.write(lines(rows, wanted.schema, wanted.fills))
+            for each in text:
+                out.write(each)
     return Built(len(reasons), reasons.null_count(), dropped(reasons), out.size, out.sha256)
 
 
@@ -104,13 +108,14 @@ def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:
     """Spool the selected rows; return for each why it is dropped, or null."""
     addresses, reasons = [], []
     progress = ports.watch(f"select for {wanted.job}")
-    for batch in _selected(wanted, ports):
-        _refuse_other_columns(batch, wanted)
-        fitted = fit(batch, wanted.schema, wanted.consent)
-        spool.append(fitted.rows)
-        addresses.append(fitted.address)
-        reasons.append(without_forgotten(fitted.address, fitted.reason, ports.forgotten))
-        progress(sum(map(len, addresses)), 0)
+    with closing(ahead(_selected(wanted, ports), AHEAD)) as batches:
+        for batch in batches:
+            _refuse_other_columns(batch, wanted)
+            fitted = fit(batch, wanted.schema, wanted.consent)
+            spool.append(fitted.rows)
+            addresses.append(fitted.address)
+            reasons.append(without_forgotten(fitted.address, fitted.reason, ports.forgotten))
+            progress(sum(map(len, addresses)), 0)
     if wanted.consent is None:
         return concat(reasons)
     together = concat(addresses)
@@ -119,12 +124,18 @@ def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:
     )
 
 
-def _selected(wanted: Wanted, ports: Ports) -> Iterator[DataFrame]:
+def _selected(wanted: Wanted, ports: Ports) -> Generator[DataFrame]:
     """Yield the selection's rows; what is wrong with it is told with the job's file."""
     try:
         yield from ports.rows(wanted.selection)
     except ProjectError as error:
         raise ProjectError(f"jobs/{wanted.job}.toml: {error}") from error
+
+
+def _lines(spool: Spool, reasons: Series, wanted: Wanted) -> Generator[bytes]:
+    """Yield the lines of the file, batch by batch."""
+    for rows in _kept(spool, reasons):
+        yield lines(rows, wanted.schema, wanted.fills)
 
 
 def _kept(spool: Spool, reasons: Series) -> Iterator[DataFrame]:

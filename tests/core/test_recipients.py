@@ -359,6 +359,26 @@ def test_batches_decide_as_the_whole_does(addresses: list[str | None], size: int
     assert together.to_list() == reasons_of(batch)
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a@b.de", " A@b.de", "ß@b.de", "a@b", "a\n@b.de", "", None, "x" * 31]),
+            st.sampled_from(["Anna", "Ä", "zwölf Zeichen", "\x00", "\x85", "", None]),
+        ),
+        max_size=5,
+    )
+)
+def test_a_row_fits_or_not_whatever_stands_beside_it(
+    rows: list[tuple[str | None, str | None]],
+) -> None:
+    def fitted(some: list[tuple[str | None, str | None]]) -> list[tuple[str | None, ...]]:
+        batch = pl.DataFrame(some, schema={"Email": pl.String, "Vorname": pl.String}, orient="row")
+        found = fit(batch, LAYOUT, "newsletter")
+        return found.rows.with_columns(found.address, found.reason).rows()
+
+    assert fitted(rows) == [each for row in rows for each in fitted([row])]
+
+
 def test_reasons_are_counted_most_frequent_first_then_by_name() -> None:
     reasons = pl.Series(["b", "a", None, "c", "c"], dtype=pl.String)
     assert list(dropped(reasons).items()) == [("c", 2), ("a", 1), ("b", 1)]

@@ -40,7 +40,7 @@ events AS (
 -- space around it, the small letters say it all, many times as fast.
 spelled AS (
     SELECT client, mailing_to_user_id, hard, unsubscribed, happened_at,
-        CASE WHEN strlen(recipient) = length(recipient) AND recipient >= '!' AND right(recipient, 1) >= '!'
+        CASE WHEN strlen(recipient) = length(recipient) AND recipient >= '!' AND recipient[-1] >= '!'
             THEN lower(recipient)
             ELSE replace(replace(lower(nfc_normalize(
                 regexp_replace(recipient, '^[\s\v\x{85}\p{Z}]+|[\s\v\x{85}\p{Z}]+$', '', 'g')

@@ -1,0 +1,35 @@
+"""What one look at a whole column proves of each of its texts, in a fraction of the time of a look at each."""
+
+import polars as pl
+
+# A byte of UTF-8 that may belong to a control character: those of U+0080 to U+009F begin with C2.
+_CONTROL = bytes([*range(0x20), 0x7F, 0xC2])
+_WITHOUT_CONTROL = bytes({*range(256)} - {*_CONTROL})
+_SMALL = bytes({*range(0x21, 0x7F)} - {*range(ord("A"), ord("Z") + 1)})
+
+
+def are_without_control(texts: pl.Series) -> bool:
+    """Say whether it is proven that no text holds a control character or line break."""
+    return not _together(texts).translate(None, _WITHOUT_CONTROL)
+
+
+def are_small(texts: pl.Series) -> bool:
+    """Say whether it is proven that all are plain ASCII without blanks, control characters and capitals."""
+    return not _together(texts).translate(None, _SMALL)
+
+
+def repeated(texts: pl.Series) -> pl.Series:
+    """Return the places of those that stood before; a null stands for itself.
+
+    Equal texts have equal hashes: only those whose hash comes twice are compared, at a quarter of the price.
+    """
+    hashes = texts.hash()
+    if hashes.n_unique() == len(hashes):
+        return pl.Series([], dtype=pl.UInt32)
+    doubtful = hashes.is_duplicated()
+    again = texts.filter(doubtful).is_first_distinct().not_()
+    return doubtful.arg_true().filter(again)
+
+
+def _together(texts: pl.Series) -> bytes:
+    return str(texts.str.join("").item() or "").encode()
