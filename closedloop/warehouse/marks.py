@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from closedloop.model.stored import stored_columns
 from closedloop.model.table import Schema
+from closedloop.warehouse.gist import LOG, draw, draw_anew, gist_of, note_spoken_of
 from closedloop.warehouse.tables import delivered, quoted, raw_name
 
 if TYPE_CHECKING:
@@ -18,22 +19,19 @@ if TYPE_CHECKING:
 NEWEST_FIRST = 'l."day" DESC, l."file" DESC, r."line" DESC'
 """Which row of a key counts; the order of loading is nothing."""
 
-COUNTED = "mailing_id, sending_status, delivery_status, response_category"
-"""What `campaigns` counts the sending log by."""
-
 
 class Marking(NamedTuple):
     """How the rows `r` of a schema are compared, in SQL: rows that are alike are of one `likeness`.
 
     `key` has the columns of the key, if there is one. Rows that are alike are alike in the column `span`, too, if there is one.
-    `counted` are the columns by which the rows are counted, of the sending log only.
+    `gist` tells how the gist of the sending log is drawn from them, if it is.
     """
 
     schema: str
     likeness: str
     key: str
     span: str
-    counted: str = ""
+    gist: str = ""
 
     @property
     def table(self) -> str:
@@ -48,18 +46,11 @@ def marking(schema: Schema) -> Marking:
     if not schema.key:
         times = [c.name for c in schema.columns.values() if c.type == "timestamp"]
         spans = [f"{name}_local" for name in times if f"{name}_local" in parts]
-        return Marking(
-            schema.name, f"hash({columns})", "", f"r.{quoted(spans[0])}" if spans else ""
-        )
-    counted = COUNTED if _is_sending_log(schema) else ""
+        span = f"r.{quoted(spans[0])}" if spans else ""
+        return Marking(schema.name, f"hash({columns})", "", span, gist_of(schema))
     if len(schema.key) == 1 and schema.key[0] in parts:
-        return Marking(schema.name, columns, columns, columns, counted)
-    return Marking(schema.name, f"hash({columns})", columns, "", counted)
-
-
-def _is_sending_log(schema: Schema) -> bool:
-    names = {part.name for part in stored_columns(schema)}
-    return schema.name == "mailing_recipients" and names >= {*COUNTED.split(", ")}
+        return Marking(schema.name, columns, columns, columns, gist_of(schema))
+    return Marking(schema.name, f"hash({columns})", columns, "", gist_of(schema))
 
 
 def mark_all(connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema]) -> None:
@@ -76,9 +67,10 @@ def mark_anew(connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema]
             connection.execute(f"DELETE FROM {table} WHERE {of_schema}", [wanted.schema])
         _note_rivals(connection, wanted, "true")
         _mark_rivals(connection, wanted, "true")
-        _count(connection, wanted, "true")
         connection.execute("DELETE FROM marked WHERE schema_name = ?", [wanted.schema])
         connection.execute("INSERT INTO marked VALUES (?, ?, ?, ?, ?)", [*wanted])
+    if any(gist_of(schema) for schema in schemas):
+        draw_anew(connection, "true")
 
 
 def mark(connection: "duckdb.DuckDBPyConnection", load_id: int, *, amended: bool = False) -> None:
@@ -89,16 +81,27 @@ def mark(connection: "duckdb.DuckDBPyConnection", load_id: int, *, amended: bool
     wanted = _marking_of(connection, load_id)
     if wanted is None:
         return
+    pool = _compare(connection, wanted, load_id, amended=amended)
+    if wanted.schema == LOG and pool:
+        draw_anew(connection, f"load_id IN ({pool})")
+    elif wanted.schema == LOG:
+        draw(connection, f"load_id = {load_id}")
+    note_spoken_of(connection, wanted.schema, f"load_id = {load_id}")
+
+
+def _compare(
+    connection: "duckdb.DuckDBPyConnection", wanted: Marking, load_id: int, *, amended: bool
+) -> str:
+    """Mark the rows of a load and those that they are like; return which loads were looked through, none if there was no need."""
     mine, within = f"load_id = {load_id}", _within(connection, wanted, load_id)
     others = _others(connection, load_id, wanted, within)
     if not others and not amended and (not wanted.key or _rises(connection, wanted, load_id)):
-        _count(connection, wanted, mine)
-        return
+        return ""
     pool = ", ".join(map(str, [load_id, *others]))
     alike = f"{wanted.likeness} IN (SELECT {wanted.likeness} FROM {wanted.table} r WHERE {mine})"
     _note_rivals(connection, wanted, f"load_id IN ({pool}) AND {within} AND {alike}")
     _mark_rivals(connection, wanted, f"r.load_id IN ({pool}) AND {within}")
-    _count(connection, wanted, f"load_id IN ({pool})")
+    return pool
 
 
 def take_out(connection: "duckdb.DuckDBPyConnection", load_id: int) -> None:
@@ -110,13 +113,14 @@ def take_out(connection: "duckdb.DuckDBPyConnection", load_id: int) -> None:
     others: list[int] = []
     if wanted and wanted.key:
         others = _unmark_rivals(connection, wanted, load_id)
-    marks = ("superseded", "contested", "sending_log_counts")
+    marks = ("superseded", "contested", "sending_log_counts", "noted")
     for table in (raw_name(schema), "rejects", "loads", *marks):
         connection.execute(f"DELETE FROM {quoted(table)} WHERE load_id = ?", [load_id])
     if wanted and others:
         among = f"load_id IN ({', '.join(map(str, others))})"
         _mark_rivals(connection, wanted, f"r.{among}")
-        _count(connection, wanted, among)
+        if wanted.schema == LOG:
+            draw_anew(connection, among)
 
 
 def _unmark_rivals(
@@ -214,14 +218,3 @@ def _mark_rivals(connection: "duckdb.DuckDBPyConnection", wanted: Marking, condi
         f"EXCEPT FROM {target}"
     )
     connection.execute("DROP TABLE rivals")
-
-
-def _count(connection: "duckdb.DuckDBPyConnection", wanted: Marking, condition: str) -> None:
-    """Count anew what the rows of some loads say that no newer one outdates, if they are the sending log's."""
-    if not wanted.counted:
-        return
-    connection.execute(f"DELETE FROM sending_log_counts WHERE {condition}")
-    connection.execute(
-        f"INSERT INTO sending_log_counts SELECT load_id, {wanted.counted}, count(*) FROM {wanted.table} r WHERE {condition} "
-        "AND (load_id, line) NOT IN (FROM superseded) GROUP BY ALL"
-    )

@@ -9,7 +9,7 @@ from closedloop.warehouse.views import text_of
 if TYPE_CHECKING:
     import duckdb
 
-VERSION = 3
+VERSION = 4
 """The version of sql/tables.sql."""
 
 CHANGES = {
@@ -23,6 +23,9 @@ CHANGES = {
         "CREATE TABLE contested (load_id INTEGER NOT NULL, line BIGINT NOT NULL)",
         "CREATE TABLE sending_log_counts (load_id INTEGER NOT NULL, mailing_id BIGINT, sending_status VARCHAR, delivery_status VARCHAR, response_category VARCHAR, recipients BIGINT NOT NULL)",
         "CREATE TABLE marked (schema_name VARCHAR NOT NULL, likeness VARCHAR NOT NULL, ranked VARCHAR NOT NULL, span VARCHAR NOT NULL, counted VARCHAR NOT NULL)",
+    ),
+    4: (
+        "CREATE TABLE noted (load_id INTEGER NOT NULL, line BIGINT NOT NULL, mailing_to_user_id BIGINT, address VARCHAR, sent_at TIMESTAMP, mailing_id BIGINT, sending_status VARCHAR, delivery_status VARCHAR, response_category VARCHAR)",
     ),
 }
 """What makes a warehouse of each version out of the one before."""

@@ -47,14 +47,25 @@ def fingerprint(wanted: Sequence[View]) -> str:
 
 
 def suppressions_among(addresses: str) -> str:
-    """Return the query behind the view `suppressions`, for those alone that a table of one column holds."""
-    return text_of("suppressions").replace(
-        "SELECT * FROM spelled", f"SELECT * FROM spelled WHERE recipient IN (FROM {addresses})"
-    )
+    """Return the query behind the view `suppressions`, for those alone that a table of one column, `address`, holds."""
+    found = text_of("suppressions")
+    for part, narrowed in (
+        ("FROM left_by", f"FROM left_by WHERE address IN (FROM {addresses})"),
+        (
+            "SELECT who FROM often\n    UNION\n    SELECT hash(recipient) FROM unsubscribed",
+            f"SELECT hash(address) AS who FROM {addresses}",
+        ),
+    ):
+        found = found.replace(part, narrowed)
+    return found
 
 
 def text_of(name: str) -> str:
-    """Return the text of a file in sql/."""
+    """Return the text of a file in sql/, with the address of a recipient as sql/address.sql makes it."""
+    return _read(name).replace("address_of(recipient)", _read("address").strip())
+
+
+def _read(name: str) -> str:
     return (resources.files("closedloop.warehouse") / "sql" / f"{name}.sql").read_text("utf-8")
 
 

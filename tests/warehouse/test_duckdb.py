@@ -237,7 +237,7 @@ def test_a_warehouse_of_an_older_program_goes_on(
     take("links", 4, [{"link_id": 7}])
     warehouse.close()
     with duckdb.connect(path) as connection:
-        for table in ("superseded", "contested", "marked", "sending_log_counts"):
+        for table in ("superseded", "contested", "marked", "sending_log_counts", "noted"):
             connection.execute(f"DROP TABLE {table}")
         for column in ("resend_of", "confirmed_at", "confirmed_by"):
             connection.execute("DROP VIEW IF EXISTS waves")

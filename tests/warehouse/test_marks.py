@@ -21,10 +21,14 @@ Take = Callable[..., None]
 NUMBERS = count()
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SMALL = st.integers(1, 3)
+WHO = st.sampled_from(["a@example.com", "A@example.com ", "b@example.com"])
+WHO_IF_ANY = st.one_of(st.none(), WHO)
+LIMITS = Suppression(hard_bounces=2, soft_bounces=2)
 ROWS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "mailing_recipients": {
         "mailing_to_user_id": st.integers(1, 6),
         "mailing_id": SMALL,
+        "recipient": WHO,
         "sending_status": st.sampled_from(["sent", "sending"]),
         "delivery_status": st.sampled_from([None, "OK", "HARD", "SOFT"]),
         "response_category": st.sampled_from([None, "unknown", "bounce", "fatal_bounce"]),
@@ -33,8 +37,11 @@ ROWS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "responses": {
         "mailing_to_user_id": st.integers(1, 6),
         "mailing_id": SMALL,
+        "recipient": WHO_IF_ANY,
+        "responded_at": st.sampled_from(["2 06:00", "5 06:00"]),
         "category": st.sampled_from(["bounce", "fatal_bounce", "unknown"]),
     },
+    "unsubscribes": {"mailing_to_user_id": st.integers(1, 6), "recipient": WHO_IF_ANY},
 }
 LOADS = st.lists(
     st.sampled_from(sorted(ROWS)).flatmap(
@@ -73,6 +80,29 @@ JUDGED = f"""
         count(*) FILTER (coalesce(soft, false) AND NOT coalesce(hard, false)) AS soft,
         count(*) FILTER (sending_status = 'sent' AND NOT coalesce(soft, false) AND NOT coalesce(hard, false)) AS delivered
     FROM judged GROUP BY ALL"""  # noqa: S608 - a text of ours
+SUPPRESSED = f"""
+    WITH log AS ({NEWEST}), told AS (
+        SELECT mailing_to_user_id AS mail, category = 'fatal_bounce' AS hard, recipient, responded_at, NULL AS sent_at
+        FROM responses WHERE client = ? AND category IN ('fatal_bounce', 'bounce')
+        UNION ALL
+        SELECT mailing_to_user_id, coalesce(delivery_status = 'HARD', false) OR coalesce(response_category = 'fatal_bounce', false),
+            recipient, NULL, sent_at
+        FROM log WHERE delivery_status IN ('HARD', 'SOFT') OR response_category IN ('fatal_bounce', 'bounce')
+    ), bounces AS (
+        SELECT bool_or(hard) AS hard, coalesce(min(responded_at), min(sent_at)) AS moment,
+            coalesce(max(lower(trim(recipient))), (SELECT lower(trim(recipient)) FROM log WHERE mailing_to_user_id = mail)) AS who
+        FROM told GROUP BY mail
+    ), bounced AS (
+        SELECT who, count(*) FILTER (hard) AS hard, count(*) FILTER (NOT hard) AS soft,
+            least(list_sort(list(moment) FILTER (hard))[2], list_sort(list(moment) FILTER (NOT hard))[2]) AS since
+        FROM bounces WHERE who IS NOT NULL GROUP BY who
+    ), gone AS (
+        SELECT lower(trim(coalesce(u.recipient, log.recipient))) AS who, min(unsubscribed_at) AS since
+        FROM unsubscribes u LEFT JOIN log USING (mailing_to_user_id) WHERE u.client = ? GROUP BY who HAVING who IS NOT NULL
+    )
+    SELECT who AS recipient, CASE WHEN g.since IS NULL THEN 'bounced' ELSE 'unsubscribed' END AS reason,
+        coalesce(g.since, b.since) AS since, coalesce(hard, 0) AS hard, coalesce(soft, 0) AS soft
+    FROM gone g FULL JOIN bounced b USING (who) WHERE coalesce(g.since, b.since) IS NOT NULL"""  # noqa: S608 - a text of ours
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +111,7 @@ def filled(
 ) -> Iterator[Warehouse]:
     """A warehouse in which each example has clients of its own."""
     path = tmp_path_factory.mktemp("marks") / "warehouse.duckdb"
-    with DuckDBWarehouse(path, 0, Suppression()) as warehouse:
+    with DuckDBWarehouse(path, 0, LIMITS) as warehouse:
         warehouse.prepare(list(schemas.values()))
         yield warehouse
 
@@ -110,13 +140,20 @@ def test_views_are_as_they_are_defined_after_any_loads(
         with filled.loading(file, schemas[schema]) as loading:
             loading.append(accepted)
             loading.commit(Counts(loaded=accepted.height), (), NOW)
-        for each in clients:
-            newest = rows(filled, "FROM mailing_recipients WHERE client = ?", each)
-            assert newest == rows(filled, NEWEST, each)
-            times = "SELECT mailing_id, mailing_to_user_id, count(*) AS times FROM opens WHERE client = ? GROUP BY ALL"
-            assert rows(filled, times, each) == rows(filled, LARGEST, each)
-            figures = "SELECT mailing_id, recipients, hard, soft, delivered FROM campaigns WHERE client = ? AND recipients > 0"
-            assert rows(filled, figures, each) == rows(filled, JUDGED, each, each)
+        assert_views_are_as_defined(filled, clients[client])
+    for each in clients:
+        assert_views_are_as_defined(filled, each)
+
+
+def assert_views_are_as_defined(filled: Warehouse, client: str) -> None:
+    newest = rows(filled, "FROM mailing_recipients WHERE client = ?", client)
+    assert newest == rows(filled, NEWEST, client)
+    times = "SELECT mailing_id, mailing_to_user_id, count(*) AS times FROM opens WHERE client = ? GROUP BY ALL"
+    assert rows(filled, times, client) == rows(filled, LARGEST, client)
+    figures = "SELECT mailing_id, recipients, hard, soft, delivered FROM campaigns WHERE client = ? AND recipients > 0"
+    assert rows(filled, figures, client) == rows(filled, JUDGED, client, client)
+    barred = rows(filled, "SELECT * EXCLUDE (client) FROM suppressions WHERE client = ?", client)
+    assert barred == rows(filled, SUPPRESSED, client, client, client)
 
 
 def test_what_a_restated_file_had_outdated_counts_again(warehouse: Warehouse, take: Take) -> None:

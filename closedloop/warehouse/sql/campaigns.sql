@@ -5,8 +5,8 @@
 -- A mailing shows as soon as any file speaks of it, so a late mailings file hides nothing.
 -- A recipient who forbids tracking may come without an id: their events count, they don't.
 --
--- The sending log is by far the largest, so what it says is counted when it is loaded; those recipients of whom a
--- response says more are counted otherwise here.
+-- The sending log is by far the largest, so what it says is counted when it is loaded, and those rows are `noted` that
+-- may tell more: recipients of whom a response says more are counted otherwise here.
 WITH said AS (
     SELECT client, mailing_id, mailing_to_user_id,
         max(CASE WHEN category = 'fatal_bounce' THEN 1 ELSE 0 END) AS hard,
@@ -15,21 +15,12 @@ WITH said AS (
     WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
     GROUP BY client, mailing_id, mailing_to_user_id
 ),
--- Laid down before it is asked whose they are and which are outdated: of the whole log that takes long.
-spoken_of AS MATERIALIZED (
-    SELECT r.load_id, r.line, r.mailing_id, r.mailing_to_user_id, r.sending_status, r.delivery_status, r.response_category
-    FROM raw_mailing_recipients r
-    WHERE r.mailing_to_user_id IN (
-        SELECT mailing_to_user_id FROM raw_responses WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
-    )
-),
 answered AS (
     SELECT s.client, r.mailing_id, r.sending_status, r.delivery_status, r.response_category, s.hard, s.soft,
         count(*) AS recipients
-    FROM spoken_of r
+    FROM noted r
     JOIN loads l ON l.load_id = r.load_id
     JOIN said s ON s.client = l.client AND s.mailing_id = r.mailing_id AND s.mailing_to_user_id = r.mailing_to_user_id
-    WHERE NOT EXISTS (SELECT 1 FROM superseded m WHERE m.load_id = r.load_id AND m.line = r.line)
     GROUP BY s.client, r.mailing_id, r.sending_status, r.delivery_status, r.response_category, s.hard, s.soft
 ),
 log AS (
@@ -82,8 +73,10 @@ replied AS (
     FROM (
         SELECT client, mailing_id, mailing_to_user_id, category FROM responses
         UNION ALL
-        SELECT client, mailing_id, mailing_to_user_id, response_category
-        FROM mailing_recipients WHERE response_category IN ('unknown', 'autoresponder')
+        SELECT l.client, r.mailing_id, r.mailing_to_user_id, r.response_category
+        FROM noted r
+        JOIN loads l ON l.load_id = r.load_id
+        WHERE r.response_category IN ('unknown', 'autoresponder')
     ) AS of_both
     GROUP BY client, mailing_id, mailing_to_user_id
 ),

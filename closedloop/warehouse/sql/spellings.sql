@@ -10,10 +10,6 @@ WITH spellings AS (
     SELECT l.client, r.recipient FROM raw_mailing_recipients r JOIN loads l ON l.load_id = r.load_id
     WHERE strlen(r.recipient) <> length(r.recipient)
 )
--- The same expression as in suppressions.sql.
-SELECT recipient,
-    replace(replace(lower(nfc_normalize(
-        regexp_replace(recipient, '^[\s\v\x{85}\p{Z}]+|[\s\v\x{85}\p{Z}]+$', '', 'g')
-    )), 'ß', 'ss'), 'ς', 'σ') AS address
+SELECT recipient, address_of(recipient) AS address
 FROM spellings
 WHERE client = ?

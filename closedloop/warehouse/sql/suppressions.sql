@@ -4,61 +4,95 @@
 -- counts as ss, a final sigma as any. A mailing to a recipient bounces once, hard or soft (hard wins), whatever
 -- number of responses says so. Somebody who unsubscribed is 'unsubscribed', bounces or not. `since` is the
 -- unsubscribe, or the bounce that reached the limit.
-WITH told AS (
-    SELECT client, mailing_to_user_id, recipient,
-        CASE WHEN category = 'fatal_bounce' THEN 1 ELSE 0 END AS hard,
-        responded_at AS responded_at, NULL AS sent_at
+--
+-- Most addresses bounced too seldom. So whatever tells of a bounce is first counted by the hash of its address, which
+-- can only be too much, and the mailings to those alone are looked at that come to a limit by that.
+WITH left_by AS (
+    SELECT client, address_of(recipient) AS address, unsubscribed_at
+    FROM unsubscribes
+    WHERE recipient IS NOT NULL
+    UNION ALL
+    -- An unsubscribe or a response need not name its recipient; the sending log does.
+    SELECT u.client, n.address, u.unsubscribed_at
+    FROM unsubscribes u
+    JOIN noted n ON n.mailing_to_user_id = u.mailing_to_user_id
+    JOIN loads l ON l.load_id = n.load_id AND l.client = u.client
+    WHERE u.recipient IS NULL AND n.address IS NOT NULL
+),
+unsubscribed AS (
+    SELECT client, address AS recipient, min(unsubscribed_at) AS since
+    FROM left_by
+    GROUP BY client, address
+),
+often AS (
+    SELECT who
+    FROM (
+        SELECT hash(address) AS who,
+            CASE WHEN delivery_status = 'HARD' OR response_category = 'fatal_bounce' THEN 1 ELSE 0 END AS hard
+        FROM noted
+        WHERE delivery_status IN ('HARD', 'SOFT')
+            OR response_category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
+        UNION ALL
+        SELECT hash(address_of(recipient)), CASE WHEN category = 'fatal_bounce' THEN 1 ELSE 0 END
+        FROM raw_responses
+        WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce') AND recipient IS NOT NULL
+        UNION ALL
+        SELECT hash(n.address), CASE WHEN r.category = 'fatal_bounce' THEN 1 ELSE 0 END
+        FROM raw_responses r
+        JOIN noted n ON n.mailing_to_user_id = r.mailing_to_user_id
+        WHERE r.category IN ('fatal_bounce', 'bounce', 'temporary_bounce') AND r.recipient IS NULL
+    ) AS told
+    GROUP BY who
+    HAVING sum(hard) >= (SELECT hard FROM bounce_limits) OR count(*) - sum(hard) >= (SELECT soft FROM bounce_limits)
+),
+suspects AS (
+    SELECT who FROM often
+    UNION
+    SELECT hash(recipient) FROM unsubscribed
+),
+mailings_to_them AS (
+    SELECT mailing_to_user_id
+    FROM noted
+    WHERE hash(address) IN (SELECT who FROM suspects)
+    UNION
+    SELECT mailing_to_user_id
+    FROM raw_responses
+    WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
+        AND hash(address_of(recipient)) IN (SELECT who FROM suspects)
+),
+told AS (
+    -- What did not bounce by its own word may still name whom a response speaks of.
+    SELECT l.client, n.mailing_to_user_id, n.address, CAST(NULL AS TIMESTAMP) AS responded_at, n.sent_at,
+        CASE WHEN n.delivery_status = 'HARD' OR n.response_category = 'fatal_bounce' THEN 1 ELSE 0 END AS hard,
+        n.delivery_status IN ('HARD', 'SOFT')
+            OR n.response_category IN ('fatal_bounce', 'bounce', 'temporary_bounce') AS bounced
+    FROM noted n
+    JOIN loads l ON l.load_id = n.load_id
+    WHERE n.mailing_to_user_id IN (SELECT mailing_to_user_id FROM mailings_to_them)
+    UNION ALL
+    SELECT client, mailing_to_user_id, address_of(recipient), responded_at, NULL,
+        CASE WHEN category = 'fatal_bounce' THEN 1 ELSE 0 END, true
     FROM responses
     WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
-    UNION ALL
-    SELECT client, mailing_to_user_id, recipient,
-        CASE WHEN delivery_status = 'HARD' OR response_category = 'fatal_bounce' THEN 1 ELSE 0 END,
-        NULL, sent_at
-    FROM mailing_recipients
-    WHERE delivery_status IN ('HARD', 'SOFT')
-        OR response_category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
+        AND EXISTS (
+            SELECT 1 FROM mailings_to_them t WHERE t.mailing_to_user_id IS NOT DISTINCT FROM responses.mailing_to_user_id
+        )
 ),
--- A response need not name its recipient; the sending log does.
-events AS (
-    SELECT t.client, t.mailing_to_user_id, max(t.hard) AS hard, 0 AS unsubscribed,
-        coalesce(max(t.recipient), max(r.recipient)) AS recipient,
-        coalesce(min(t.responded_at), min(t.sent_at)) AS happened_at
-    FROM told t
-    LEFT JOIN mailing_recipients r
-        ON r.client = t.client AND r.mailing_to_user_id = t.mailing_to_user_id
-        AND t.recipient IS NULL
-    GROUP BY t.client, t.mailing_to_user_id
-    UNION ALL
-    SELECT u.client, u.mailing_to_user_id, 0, 1,
-        coalesce(u.recipient, r.recipient), u.unsubscribed_at
-    FROM unsubscribes u
-    LEFT JOIN mailing_recipients r
-        ON r.client = u.client AND r.mailing_to_user_id = u.mailing_to_user_id
-        AND u.recipient IS NULL
-),
--- The same expression as in spellings.sql. Another database calls it normalize(..., NFC). Of plain ASCII without white
--- space around it, the small letters say it all, many times as fast.
-spelled AS (
-    SELECT client, mailing_to_user_id, hard, unsubscribed, happened_at,
-        CASE WHEN strlen(recipient) = length(recipient) AND recipient >= '!' AND recipient[-1] >= '!'
-            THEN lower(recipient)
-            ELSE replace(replace(lower(nfc_normalize(
-                regexp_replace(recipient, '^[\s\v\x{85}\p{Z}]+|[\s\v\x{85}\p{Z}]+$', '', 'g')
-            )), 'ß', 'ss'), 'ς', 'σ')
-        END AS recipient
-    FROM events
-    WHERE recipient IS NOT NULL
-),
-folded AS (
-    SELECT * FROM spelled
+bounces AS (
+    SELECT client, mailing_to_user_id, max(hard) AS hard,
+        coalesce(max(CASE WHEN bounced THEN address END), max(address)) AS recipient,
+        coalesce(min(responded_at), min(CASE WHEN bounced THEN sent_at END)) AS happened_at
+    FROM told
+    GROUP BY client, mailing_to_user_id
+    HAVING bool_or(bounced)
 ),
 numbered AS (
     SELECT client, recipient, hard, happened_at,
         row_number() OVER (
             PARTITION BY client, recipient, hard ORDER BY happened_at, mailing_to_user_id
         ) AS place
-    FROM folded
-    WHERE unsubscribed = 0
+    FROM bounces
+    WHERE recipient IS NOT NULL
 ),
 bounced AS (
     SELECT n.client, n.recipient,
@@ -69,12 +103,6 @@ bounced AS (
     FROM numbered n
     CROSS JOIN bounce_limits b
     GROUP BY n.client, n.recipient
-),
-unsubscribed AS (
-    SELECT client, recipient, min(happened_at) AS since
-    FROM folded
-    WHERE unsubscribed = 1
-    GROUP BY client, recipient
 )
 SELECT
     coalesce(u.client, b.client) AS client,

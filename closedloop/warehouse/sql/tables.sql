@@ -73,13 +73,26 @@ CREATE TABLE sending_log_counts (
     recipients        BIGINT  NOT NULL
 );
 
+-- Rows of the sending log that no newer one outdates and at which the answers look one by one.
+CREATE TABLE noted (
+    load_id            INTEGER NOT NULL,
+    line               BIGINT  NOT NULL,
+    mailing_to_user_id BIGINT,
+    address            VARCHAR,   -- the recipient as `suppressions` has it
+    sent_at            TIMESTAMP,
+    mailing_id         BIGINT,
+    sending_status     VARCHAR,
+    delivery_status    VARCHAR,
+    response_category  VARCHAR
+);
+
 -- The schemas whose rows are marked so, and how they are compared.
 CREATE TABLE marked (
     schema_name VARCHAR NOT NULL,
     likeness    VARCHAR NOT NULL,
     ranked      VARCHAR NOT NULL,  -- columns of the key
     span        VARCHAR NOT NULL,
-    counted     VARCHAR NOT NULL
+    counted     VARCHAR NOT NULL   -- how the gist of the sending log is drawn from them, if it is
 );
 
 -- One row: from how many bounces on an address is not mailed any more.
