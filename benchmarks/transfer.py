@@ -108,6 +108,8 @@ def _move(way: str, words: str, source: Path) -> None:
                 remote.stage(path, f"{TO}/{path.name}")
             return
         files = [(file, TO / file.name) for file in remote.listing(str(source))]
+        # All are wanted: begun with the largest, two connections end together.
+        files.sort(key=lambda each: each[0].size, reverse=True)
         remote.expect(str(source), files)
         for file, target in files:
             remote.fetch(str(source), file, target)

@@ -43,6 +43,7 @@ class Crew:
         self._refusal: LogInRefused | None = None
         self._change = threading.Lock()
         self._hired: list[Porter] = []
+        self._inside: list[Porter] = []
         self._is_over = threading.Event()
         # None stands for a porter still to be hired.
         self._idle: SimpleQueue[Porter | None] = SimpleQueue()
@@ -87,33 +88,42 @@ class Crew:
         if porter := self._idle.get():
             return porter
         try:
+            # Begun before the one before is let in: it has much to import.
+            porter = self._begun()
             with self._door:
-                return self._let_in()
+                self._let_in(porter)
         except RemoteError as error:
             with self._change:
-                can_do_without = self._places > 1 and any(each.is_alive for each in self._hired)
+                can_do_without = self._places > 1 and any(each.is_alive for each in self._inside)
                 self._places -= can_do_without
             if not can_do_without:
                 self._idle.put(None)
                 raise
             logger.info("fetching over one connection less: %s", error)
-        return self._porter()
+            return self._porter()
+        return porter
 
-    def _let_in(self) -> Porter:
-        if self._refusal:
-            raise self._refusal
+    def _begun(self) -> Porter:
         with self._change:
             if self._is_over.is_set():
                 raise RemoteError("there is nobody to fetch for any more")
             porter = self._hire()
             self._hired.append(porter)
+        return porter
+
+    def _let_in(self, porter: Porter) -> None:
+        try:
+            self._knock(porter)
+        except BaseException:
+            porter.close()
+            raise
+
+    def _knock(self, porter: Porter) -> None:
+        if self._refusal:
+            raise self._refusal
         try:
             porter.log_in()
         except LogInRefused as error:
             self._refusal = error
-            porter.close()
             raise
-        except BaseException:
-            porter.close()
-            raise
-        return porter
+        self._inside.append(porter)

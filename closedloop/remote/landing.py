@@ -27,7 +27,8 @@ class Landing:
     `<target>.part` holds the bytes, `<target>.part.json` which file they are of and how many of them are
     known to be on the disk: after a power cut the rest of the part may be anything.
 
-    A thread writes and hashes while the next bytes are fetched: `done` counts what was handed to it.
+    A thread writes and hashes while the next bytes are fetched: `done` counts what was handed to it. Another waits for the
+    disk, so that neither does.
     """
 
     def __init__(self, target: Path, path: str, file: RemoteFile) -> None:
@@ -46,6 +47,8 @@ class Landing:
         self._heap: list[memoryview | bytes] = []
         self._heaped = 0
         self._behind: deque[Future[None]] = deque()
+        self._keeper = ThreadPoolExecutor(1, "keeper")
+        self._noting: Future[None] | None = None
 
     def write(self, data: memoryview | bytes) -> None:
         """Add the next bytes; an error may be of some before them."""
@@ -60,12 +63,11 @@ class Landing:
     def keep(self) -> None:
         """Put what is here on the disk, for a later try to go on from."""
         self._catch_up()
-        self._checkpoint()
+        self._checkpoint(self._written)
 
     def land(self) -> str:
         """Give the whole file its name and return its SHA-256 (hex)."""
         self._catch_up()
-        self._file.flush()
         os.utime(self._file.fileno(), (self._modified, self._modified))
         os.fsync(self._file.fileno())
         self._part.replace(self._target)
@@ -81,13 +83,18 @@ class Landing:
 
     def discard(self) -> None:
         """Forget what is here: it is of no use to a later try."""
+        self._rest()
         for path in (self._draft, self._note, self._part):
             path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the part."""
-        self._writer.shutdown(cancel_futures=True)
+        self._rest()
         self._file.close()
+
+    def _rest(self) -> None:
+        self._writer.shutdown(cancel_futures=True)
+        self._keeper.shutdown()
 
     def _hand_over(self) -> None:
         before = self._behind[-1] if self._behind else None
@@ -98,25 +105,36 @@ class Landing:
         if before:
             # Nothing is written behind a gap.
             before.result()
-        for data in heap:
-            self._file.write(data)
-            self._hash.update(data)
-            self._written += len(data)
-        if self._written - self._safe >= CHECKPOINT_BYTES:
-            self._checkpoint()
+        data = b"".join(heap)
+        self._file.write(data)
+        self._hash.update(data)
+        self._written += len(data)
+        if self._written - self._safe >= CHECKPOINT_BYTES and (
+            not self._noting or self._noting.done()
+        ):
+            self._noted()
+            self._file.flush()
+            self._noting = self._keeper.submit(self._checkpoint, self._written)
+
+    def _noted(self) -> None:
+        """Wait for the last checkpoint. What the disk says of it, it says once."""
+        noting, self._noting = self._noting, None
+        if noting:
+            noting.result()
 
     def _catch_up(self) -> None:
         self._hand_over()
         while self._behind:
             self._behind.popleft().result()
-
-    def _checkpoint(self) -> None:
+        self._noted()
         self._file.flush()
+
+    def _checkpoint(self, written: int) -> None:
         os.fsync(self._file.fileno())
-        self._safe = self._written
-        text = json.dumps({**self._origin, "safe": self._safe})
+        text = json.dumps({**self._origin, "safe": written})
         self._draft.write_text(text, encoding="utf-8")
         self._draft.replace(self._note)
+        self._safe = written
 
     def _open(self) -> BinaryIO:
         descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
