@@ -1,5 +1,6 @@
 """The command line: parse, call a flow, print, exit. The clock is read here."""
 
+import gc
 import os
 import sys
 import time
@@ -30,6 +31,9 @@ Exit codes:
   75  suspended, locked, stopped, out of time, or the state folder is in trouble: try later
   130 stopped by Ctrl-C
 """
+
+OBJECTS_WORTH_A_SEARCH = 100_000
+"""So many new objects may lie about until garbage is looked for among them; Python's own choice is 700."""
 
 
 class Clock:
@@ -241,9 +245,11 @@ def cli(
 
 def main() -> None:
     """Entry point: the only place where an error becomes text and an exit code."""
-    # Else pydantic reads the entry points of every installed package, in search of plugins.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    sys.exit(outcome(lambda: cli.main(standalone_mode=False)))
+    # What is made at the start stays: to search it for garbage, and to take it apart at the end, would take a fifth of a short run.
+    gc.set_threshold(OBJECTS_WORTH_A_SEARCH)
+    code = outcome(lambda: cli.main(standalone_mode=False))
+    gc.freeze()
+    sys.exit(code)
 
 
 def outcome(act: Callable[[], Any]) -> int:

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import paramiko
+from paramiko.ecdsakey import ECDSAKey
+from paramiko.ed25519key import Ed25519Key
 from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
+from paramiko.pkey import PKey
+from paramiko.rsakey import RSAKey
+from paramiko.ssh_exception import PasswordRequiredException, SSHException
 
 from closedloop.errors import ProjectError
 
@@ -43,7 +47,7 @@ class Access:
         """Name a setting of this client."""
         return f"clients.{self.name}.{field}" if self.name else f"{field} of {self.peer}"
 
-    def credential(self) -> paramiko.PKey | str:
+    def credential(self) -> PKey | str:
         """Return the private key, or the password."""
         if self.client.key:
             return self._private_key(self.root / self.client.key)
@@ -65,21 +69,21 @@ class Access:
             )
         return secret
 
-    def _private_key(self, path: Path) -> paramiko.PKey:
+    def _private_key(self, path: Path) -> PKey:
         text = self._read("key", path)
         variable = self.client.passphrase_env
         passphrase = self._secret("passphrase_env", variable) if variable else None
         if key := _sound_rsa(text, passphrase):
             return key
-        for kind in (paramiko.RSAKey, paramiko.Ed25519Key, paramiko.ECDSAKey):
+        for kind in (RSAKey, Ed25519Key, ECDSAKey):
             try:
                 return kind.from_private_key(io.StringIO(text), passphrase)
-            except paramiko.PasswordRequiredException as error:
+            except PasswordRequiredException as error:
                 raise ProjectError(
                     f"closedloop.toml: {self.setting('key')}: {path} is encrypted; put the passphrase in an "
                     f"environment variable and name it in {self.setting('passphrase_env')}"
                 ) from error
-            except (paramiko.SSHException, ValueError):
+            except (SSHException, ValueError):
                 continue
         raise ProjectError(
             f"closedloop.toml: {self.setting('key')}: {path} can't be read as a private key (RSA, Ed25519 or ECDSA, "
@@ -127,7 +131,7 @@ class Access:
             ) from error
 
 
-def _sound_rsa(text: str, passphrase: str | None) -> paramiko.PKey | None:
+def _sound_rsa(text: str, passphrase: str | None) -> PKey | None:
     """Return an RSA key whose numbers fit each other; None for whatever paramiko is to judge.
 
     It would test, too, whether the primes are primes: of one's own key nobody asks that, and it takes 0.1 s at every run.
@@ -149,13 +153,13 @@ def _sound_rsa(text: str, passphrase: str | None) -> paramiko.PKey | None:
     numbers = key.private_numbers()
     p, q, turn = numbers.p, numbers.q, numbers.public_numbers.e * numbers.d
     fits = p * q == numbers.public_numbers.n and turn % (p - 1) == turn % (q - 1) == 1
-    return paramiko.RSAKey(key=key) if fits else None
+    return RSAKey(key=key) if fits else None
 
 
 def _entry(line: str) -> HostKeyEntry | None:
     try:
         return HostKeyEntry.from_line(line.strip())
-    except (InvalidHostKey, paramiko.SSHException, ValueError):
+    except (InvalidHostKey, SSHException, ValueError):
         return None
 
 

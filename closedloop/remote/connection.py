@@ -7,8 +7,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import paramiko
-from paramiko.ssh_exception import IncompatiblePeer
+from paramiko.channel import Channel
+from paramiko.pkey import PKey
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadAuthenticationType,
+    ChannelException,
+    IncompatiblePeer,
+    SSHException,
+)
+from paramiko.transport import Transport
 
 from closedloop.errors import LogInRefused, RemoteError
 from closedloop.remote.access import Access
@@ -40,7 +48,7 @@ class Connection:
         self._access = access
         self._idle_seconds = patience.idle_seconds
         line = dial(access.client.host, access.client.port, patience, access.setting("host"))
-        self._transport = paramiko.Transport(line, WINDOW_BYTES)
+        self._transport = Transport(line, WINDOW_BYTES)
         self._watchdog = Watchdog(self._transport.close, patience)
         try:
             with self._watchdog.waiting(patience.login_seconds):
@@ -98,10 +106,10 @@ class Connection:
     def _translated(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except (SSHException, OSError, EOFError) as error:
             if self._watchdog.barked:
                 raise self._silent(doing) from error
-            hopeless = isinstance(error, IncompatiblePeer | paramiko.ChannelException)
+            hopeless = isinstance(error, IncompatiblePeer | ChannelException)
             raise RemoteError(
                 f"the connection broke while {doing} {self._access.peer}: {words(error)}; {_advice(error)}",
                 transient=not hopeless,
@@ -137,7 +145,7 @@ class Connection:
                 f"{self._access.setting('host_keys')}; if not, someone is in between"
             )
 
-    def _log_in(self, credential: paramiko.PKey | str) -> None:
+    def _log_in(self, credential: PKey | str) -> None:
         user = self._access.client.user
         with self._translated("logging in at"):
             try:
@@ -145,7 +153,7 @@ class Connection:
                     missing = self._transport.auth_password(user, credential)
                 else:
                     missing = self._transport.auth_publickey(user, credential)
-            except paramiko.AuthenticationException as error:
+            except AuthenticationException as error:
                 if self._watchdog.barked:
                     raise
                 raise self._refused(error) from error
@@ -155,11 +163,11 @@ class Connection:
                 f"which can't be given by a program; ask for an account without"
             )
 
-    def _refused(self, error: paramiko.AuthenticationException) -> LogInRefused:
+    def _refused(self, error: AuthenticationException) -> LogInRefused:
         # A server that hangs up may mean no; taking it for a fault of the line could lock the account.
         did = "refused" if self._transport.is_active() else "hung up, which may mean no, on"
         offers = ""
-        if isinstance(error, paramiko.BadAuthenticationType):
+        if isinstance(error, BadAuthenticationType):
             offers = f" (it offers {', '.join(error.allowed_types)})"
         setting = self._access.setting
         return LogInRefused(
@@ -168,13 +176,13 @@ class Connection:
             f"{setting('key' if self._access.client.key else 'password_env')} with what the platform's support has"
         )
 
-    def _open_channel(self) -> paramiko.Channel:
+    def _open_channel(self) -> Channel:
         with self._translated("opening SFTP at"):
             channel = self._transport.open_session(max_packet_size=PACKET_BYTES)
             channel.in_buffer = Inbox(self._hear)
             try:
                 channel.invoke_subsystem("sftp")
-            except paramiko.SSHException as error:
+            except SSHException as error:
                 if self._watchdog.barked or not self._transport.is_active():
                     raise
                 raise RemoteError(

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import paramiko
-from paramiko.ssh_exception import IncompatiblePeer
+from paramiko.ssh_exception import IncompatiblePeer, SSHException
+from paramiko.transport import Transport
 
 from closedloop.errors import RemoteError
 from closedloop.remote.connection import dial, words
@@ -49,7 +49,7 @@ def host_keys(host: str, port: int, patience: Patience = SHORT) -> tuple[HostKey
 
 def _shown(host: str, port: int, algorithms: tuple[str, ...], patience: Patience) -> HostKey | None:
     """Meet the server by these algorithms alone; None if it has no key for them."""
-    transport = paramiko.Transport(dial(host, port, patience, "the host"))
+    transport = Transport(dial(host, port, patience, "the host"))
     with _closing(transport, patience) as watchdog:
         options = transport.get_security_options()
         options.key_types = tuple(name for name in algorithms if name in options.key_types)
@@ -58,7 +58,7 @@ def _shown(host: str, port: int, algorithms: tuple[str, ...], patience: Patience
             key = transport.get_remote_server_key()
         except IncompatiblePeer:
             return None
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except (SSHException, OSError, EOFError) as error:
             why = "it fell silent" if watchdog.barked else words(error)
             raise RemoteError(
                 f"{host}:{port} did not show its host key: {why}; are host and port right?"
@@ -67,7 +67,7 @@ def _shown(host: str, port: int, algorithms: tuple[str, ...], patience: Patience
 
 
 @contextmanager
-def _closing(transport: paramiko.Transport, patience: Patience) -> Iterator[Watchdog]:
+def _closing(transport: Transport, patience: Patience) -> Iterator[Watchdog]:
     # The watchdog keeps the time; the library's own limits must not come before it.
     transport.banner_timeout = transport.handshake_timeout = patience.login_seconds * 2
     watchdog = Watchdog(transport.close, patience)

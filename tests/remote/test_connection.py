@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+import paramiko
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -308,3 +309,7 @@ def test_an_account_without_sftp_says_so(
     save(key, tmp_path / "id")
     with pytest.raises(RemoteError, match="log-in script prints text"):
         names(sshd.model_copy(update={"key": "id"}), tmp_path)
+
+
+def test_who_asks_the_library_for_more_than_we_use_gets_it_whole() -> None:
+    assert paramiko.SSHClient.__module__ == "paramiko.client"
