@@ -1,6 +1,6 @@
 """Read a CSV as a stream of blocks: good rows in columns of text, broken lines named one by one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
@@ -67,7 +67,7 @@ class Block:
 
 def read(
     stream: BinaryIO, schema: Schema, block_bytes: int = BLOCK_BYTES, max_record: int = MAX_RECORD
-) -> Iterator[Block]:
+) -> Generator[Block]:
     """Yield the blocks of a file in order, in memory bounded by the size of a block; an empty file has none.
 
     Raises `FileRefused` before the first block if the file has no header where the schema requires

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from closedloop import memory
 from closedloop.ahead import ahead
 from closedloop.core.corrected import with_corrections
 from closedloop.core.header import Layout
@@ -24,8 +25,8 @@ from closedloop.quarantine import corrections_of
 from closedloop.state import QuarantineFile, speaking
 from closedloop.warehouse.base import Loading
 
-AHEAD = 3
-"""So many blocks are read and checked while earlier ones are loaded."""
+AHEAD = 2
+"""So many blocks are read while others are checked, and so many are checked while earlier ones are loaded."""
 USUAL_FILES = 5
 LOOKED_AT = 1000
 """So many rows at the beginning of a file, and of so many earlier ones, show whether its columns changed places."""
@@ -109,6 +110,7 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
     The rejected rows are on disk before the load is committed. Raises `FileRefused`, with nothing loaded and the
     rejected rows kept, where the file fails as a whole. What a person corrected of this content before goes in.
     """
+    memory.keep()
     identity, tally = landed.identity, Tally()
     kept = ports.state.quarantine(identity)
     blanking = Blanking(landed.schema, ports.forgotten)
@@ -152,8 +154,12 @@ def _refuse_shifted(landed: Landed, stretch: _Stretch, loading: Loading) -> None
 def _checked(landed: Landed, ports: Ports) -> Generator[_Stretch]:
     schema, zone = landed.schema, ports.client.zone
     corrections = corrections_of(ports.state, landed.identity)
-    with speaking(landed.path), landed.path.open("rb") as stream:
-        for block in read(stream, schema):
+    with (
+        speaking(landed.path),
+        landed.path.open("rb") as stream,
+        closing(ahead(read(stream, schema), AHEAD)) as blocks,
+    ):
+        for block in blocks:
             checked = check(block, schema, zone)
             corrected = with_corrections(block, checked, corrections, schema, zone)
             yield _Stretch(block.layout, block.blank, block.header, corrected, stream.tell())

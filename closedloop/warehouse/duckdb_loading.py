@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 122_880  # DuckDB's own: what is inserted in whole groups is written once, the rest of a group twice
 FLUSH_BYTES = 64 * 1024 * 1024
-LOADING_MEMORY = "128MB"
-"""While rows go in, DuckDB needs little memory, and would fill all it may take with blocks it has written already."""
+LOADING_MEMORY = "192MB"
+"""While rows go in, DuckDB needs little memory, and would fill all it may take with blocks it has written already.
+
+Where that is too tight it gives memory back to the system all the time, everybody's in this process, to fetch it anew.
+"""
+LOADING_THREADS = 1
+"""The next rows are read and checked meanwhile, which takes the other processors; an idle thread gives memory back, too."""
 
 
 class Arriving:
@@ -76,7 +81,8 @@ class DuckDBLoading:
         with self._speaking():
             self._connection.execute("BEGIN")
             self._remove_earlier()
-            self._limit(LOADING_MEMORY)
+            self._connection.execute("SET memory_limit = ?", [LOADING_MEMORY])
+            self._connection.execute("SET threads = ?", [LOADING_THREADS])
             found = self._connection.execute("SELECT coalesce(max(load_id), 0) + 1 FROM loads")
             (self._load_id,) = found.fetchall()[0]
 
@@ -87,7 +93,7 @@ class DuckDBLoading:
         with contextlib.suppress(WarehouseError, StateTrouble), self._speaking():
             if not self._committed:
                 self._connection.execute("ROLLBACK")
-            self._limit(self._opening.memory_limit)
+            self._widen()
             self._connection.unregister("arriving")
 
     def append(self, rows: pl.DataFrame) -> None:
@@ -124,7 +130,7 @@ class DuckDBLoading:
             others = self._others()
             if not others:
                 return 0
-            self._limit(self._opening.memory_limit)
+            self._widen()
             theirs = f"load_id IN ({', '.join(map(str, others))})"
             # Only rows of one time can be the same: a delivery that follows on the last is not compared.
             within = f"{time} BETWEEN ? AND ?"
@@ -157,7 +163,7 @@ class DuckDBLoading:
         with self._speaking(), owner_only():
             if self._others():
                 # The marks compare rows with those of other files.
-                self._limit(self._opening.memory_limit)
+                self._widen()
             self._write_load(counts, loaded_at)
             for column, rule, rows in rejects:
                 self._connection.execute(
@@ -171,8 +177,10 @@ class DuckDBLoading:
         self._connection.execute(f"INSERT INTO loads VALUES ({', '.join('?' * len(row))})", row)
         mark(self._connection, self._load_id)
 
-    def _limit(self, memory: str) -> None:
-        self._connection.execute("SET memory_limit = ?", [memory])
+    def _widen(self) -> None:
+        """Let DuckDB take what it may where nothing else is going on."""
+        self._connection.execute("SET memory_limit = ?", [self._opening.memory_limit])
+        self._connection.execute("RESET threads")
 
     def _speaking(self) -> contextlib.AbstractContextManager[None]:
         return speaking(self._opening, f"refuses {self._file.name}")
