@@ -2,22 +2,16 @@
 
 import base64
 import binascii
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paramiko.ecdsakey import ECDSAKey
-from paramiko.ed25519key import Ed25519Key
-from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
-from paramiko.pkey import PKey
-from paramiko.rsakey import RSAKey
-from paramiko.ssh_exception import PasswordRequiredException, SSHException
-
 from closedloop.errors import ProjectError
 
 if TYPE_CHECKING:
+    from paramiko.pkey import PKey
+
     from closedloop.model.settings import Client
 
 USUAL_PORT = 22
@@ -47,11 +41,21 @@ class Access:
         """Name a setting of this client."""
         return f"clients.{self.name}.{field}" if self.name else f"{field} of {self.peer}"
 
-    def credential(self) -> PKey | str:
+    def credential(self) -> "PKey | str":
         """Return the private key, or the password."""
         if self.client.key:
             return self._private_key(self.root / self.client.key)
         return self._secret("password_env", self.client.password_env or "")
+
+    def look(self) -> None:
+        """Raise for what is missing as far as that can be told at once: before the server is called."""
+        if self.client.key:
+            self._read("key", self.root / self.client.key)
+            self._passphrase()
+        else:
+            self.credential()
+        if self.client.known_hosts:
+            self._read("known_hosts", self.root / self.client.known_hosts)
 
     def pins(self) -> dict[bytes, str]:
         """Return the host keys that are trusted, each with its type."""
@@ -69,22 +73,22 @@ class Access:
             )
         return secret
 
-    def _private_key(self, path: Path) -> PKey:
-        text = self._read("key", path)
+    def _passphrase(self) -> str | None:
         variable = self.client.passphrase_env
-        passphrase = self._secret("passphrase_env", variable) if variable else None
-        if key := _sound_rsa(text, passphrase):
+        return self._secret("passphrase_env", variable) if variable else None
+
+    def _private_key(self, path: Path) -> "PKey":
+        from closedloop.remote.keys import IsEncrypted, private_key
+
+        try:
+            key = private_key(self._read("key", path), self._passphrase())
+        except IsEncrypted as error:
+            raise ProjectError(
+                f"closedloop.toml: {self.setting('key')}: {path} is encrypted; put the passphrase in an "
+                f"environment variable and name it in {self.setting('passphrase_env')}"
+            ) from error
+        if key:
             return key
-        for kind in (RSAKey, Ed25519Key, ECDSAKey):
-            try:
-                return kind.from_private_key(io.StringIO(text), passphrase)
-            except PasswordRequiredException as error:
-                raise ProjectError(
-                    f"closedloop.toml: {self.setting('key')}: {path} is encrypted; put the passphrase in an "
-                    f"environment variable and name it in {self.setting('passphrase_env')}"
-                ) from error
-            except (SSHException, ValueError):
-                continue
         raise ProjectError(
             f"closedloop.toml: {self.setting('key')}: {path} can't be read as a private key (RSA, Ed25519 or ECDSA, "
             f"as ssh-keygen writes them); is it the private half, and the passphrase the right one?"
@@ -105,15 +109,12 @@ class Access:
         return blob, kind
 
     def _known(self, path: Path) -> dict[bytes, str]:
+        from closedloop.remote.keys import known_keys
+
         # The name OpenSSH looks for: a port of its own goes with the host.
         client = self.client
         wanted = client.host if client.port == USUAL_PORT else f"[{client.host}]:{client.port}"
-        entries = (_entry(line) for line in self._read("known_hosts", path).splitlines())
-        pins = {
-            entry.key.asbytes(): entry.key.get_name()
-            for entry in entries
-            if entry and _names(entry, wanted)
-        }
+        pins = known_keys(self._read("known_hosts", path), wanted)
         if not pins and not client.host_keys:
             raise ProjectError(
                 f"closedloop.toml: {self.setting('known_hosts')}: {path} holds no key of {wanted}; "
@@ -129,42 +130,3 @@ class Access:
             raise ProjectError(
                 f"closedloop.toml: {self.setting(field)} names {path}, which can't be read: {why}"
             ) from error
-
-
-def _sound_rsa(text: str, passphrase: str | None) -> PKey | None:
-    """Return an RSA key whose numbers fit each other; None for whatever paramiko is to judge.
-
-    It would test, too, whether the primes are primes: of one's own key nobody asks that, and it takes 0.1 s at every run.
-    """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-    load = serialization.load_pem_private_key
-    if "BEGIN OPENSSH" in text:
-        load = serialization.load_ssh_private_key
-    password = passphrase.encode() if passphrase else None
-    try:
-        key = load(text.encode(), password, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return None
-    if not isinstance(key, RSAPrivateKey):
-        return None
-    numbers = key.private_numbers()
-    p, q, turn = numbers.p, numbers.q, numbers.public_numbers.e * numbers.d
-    fits = p * q == numbers.public_numbers.n and turn % (p - 1) == turn % (q - 1) == 1
-    return RSAKey(key=key) if fits else None
-
-
-def _entry(line: str) -> HostKeyEntry | None:
-    try:
-        return HostKeyEntry.from_line(line.strip())
-    except (InvalidHostKey, SSHException, ValueError):
-        return None
-
-
-def _names(entry: HostKeyEntry, wanted: str) -> bool:
-    names = HostKeys()
-    for name in entry.hostnames:
-        names.add(name, entry.key.get_name(), entry.key)
-    return names.lookup(wanted) is not None

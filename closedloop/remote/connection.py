@@ -2,7 +2,6 @@
 
 import logging
 import math
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from closedloop.errors import LogInRefused, RemoteError
 from closedloop.remote.access import Access
 from closedloop.remote.conversation import IF_IT_GOES_ON
 from closedloop.remote.inbox import Inbox
-from closedloop.remote.line import Line, connected
+from closedloop.remote.line import Line, words
 from closedloop.remote.patience import Patience, Watchdog
 from closedloop.remote.session import Session
 
@@ -37,17 +36,16 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 class Connection:
-    """One log-in, with its SFTP `session` and a watchdog that ends it when the peer falls silent.
+    """One log-in on a line, with its SFTP `session` and a watchdog that ends it when the peer falls silent.
 
     Raises `RemoteError`: transient where the network or the server failed, not where the server is not the
     one we know, or does not let us in.
     """
 
-    def __init__(self, access: Access, patience: Patience) -> None:
+    def __init__(self, access: Access, patience: Patience, line: Line) -> None:
         credential, pins = access.credential(), access.pins()
         self._access = access
         self._idle_seconds = patience.idle_seconds
-        line = dial(access.client.host, access.client.port, patience, access.setting("host"))
         self._transport = Transport(line, WINDOW_BYTES)
         self._watchdog = Watchdog(self._transport.close, patience)
         try:
@@ -191,18 +189,6 @@ class Connection:
         return channel
 
 
-def dial(host: str, port: int, patience: Patience, setting: str) -> Line:
-    """Return a line to a server; `RemoteError` names the `setting` that may be wrong."""
-    try:
-        return connected(host, port, patience.connect_seconds)
-    except OSError as error:
-        unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
-        advice = f"is {setting} right?" if unknown else "is the server up?"
-        raise RemoteError(
-            f"can't reach {host}:{port}: {words(error)}; {advice}", transient=not unknown
-        ) from error
-
-
 def _first(favourites: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
     ahead = tuple(name for name in favourites if name in known)
     return (*ahead, *(name for name in known if name not in ahead))
@@ -214,19 +200,6 @@ def _algorithms(pins: dict[bytes, str]) -> tuple[str, ...]:
     return tuple(
         name for kind in pins.values() for name in ((*rsa, kind) if kind == "ssh-rsa" else (kind,))
     )
-
-
-def words(error: BaseException) -> str:
-    """Say what went wrong on the line."""
-    if str(error).startswith(("Socket is closed", "Error reading SSH protocol banner")):
-        # The library's own words for a line that the server closed.
-        return "closed by the server"
-    if isinstance(error, OSError):
-        return error.strerror or str(error) or "no answer in time"
-    if str(error).startswith("Indecipherable protocol"):
-        # The library quotes what the server said, which may be anything.
-        return "it does not speak SSH"
-    return str(error) or "closed by the server"
 
 
 def _advice(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from paramiko.ssh_exception import IncompatiblePeer, SSHException
 from paramiko.transport import Transport
 
 from closedloop.errors import RemoteError
-from closedloop.remote.connection import dial, words
+from closedloop.remote.line import dial, words
 from closedloop.remote.patience import Patience, Watchdog
 
 KINDS = (

@@ -3,6 +3,9 @@
 import socket
 from contextlib import suppress
 
+from closedloop.errors import RemoteError
+from closedloop.remote.patience import Patience
+
 AHEAD_BYTES = 256 * 1024
 QUICK = getattr(socket, "TCP_QUICKACK", None)
 """Linux alone has it, and forgets it at the next chance."""
@@ -46,3 +49,28 @@ def connected(host: str, port: int, seconds: float) -> Line:
     # paramiko leaves Nagle's algorithm on, which makes small requests wait for each other.
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return line
+
+
+def dial(host: str, port: int, patience: Patience, setting: str) -> Line:
+    """Return a line to a server; `RemoteError` names the `setting` that may be wrong."""
+    try:
+        return connected(host, port, patience.connect_seconds)
+    except OSError as error:
+        unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
+        advice = f"is {setting} right?" if unknown else "is the server up?"
+        raise RemoteError(
+            f"can't reach {host}:{port}: {words(error)}; {advice}", transient=not unknown
+        ) from error
+
+
+def words(error: BaseException) -> str:
+    """Say what went wrong on the line."""
+    if str(error).startswith(("Socket is closed", "Error reading SSH protocol banner")):
+        # The library's own words for a line that the server closed.
+        return "closed by the server"
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or "no answer in time"
+    if str(error).startswith("Indecipherable protocol"):
+        # The library quotes what the server said, which may be anything.
+        return "it does not speak SSH"
+    return str(error) or "closed by the server"

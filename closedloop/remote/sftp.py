@@ -19,15 +19,16 @@ from closedloop.errors import (
 from closedloop.model.file import RemoteFile
 from closedloop.remote.access import Access, Secrets
 from closedloop.remote.base import NotAsListed, Progress, Remote, quiet
-from closedloop.remote.connection import Connection
 from closedloop.remote.conversation import Refused
 from closedloop.remote.landing import landing
+from closedloop.remote.line import dial
 from closedloop.remote.packets import Attributes
 from closedloop.remote.patience import USUAL, Patience
 from closedloop.remote.session import Session
 
 if TYPE_CHECKING:
     from closedloop.model.settings import Client
+    from closedloop.remote.connection import Connection
 
 
 def open_remote(
@@ -196,16 +197,29 @@ class SftpRemote:
             if not session.is_settled:
                 self._hang_up()
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> "Connection":
         # A caller who goes on to the next file must not knock again: each bad log-in counts towards a lock.
         if self._refusal is not None:
             raise type(self._refusal)(str(self._refusal))
         try:
-            return Connection(self._access, self._patience)
+            return connection(self._access, self._patience)
         except RemoteError as error:
             if not error.transient:
                 self._refusal = error
             raise
+
+
+def connection(access: Access, patience: Patience) -> "Connection":
+    """Return a new connection; a server that is slow to greet does so while the library is imported, once in a process."""
+    access.look()
+    line = dial(access.client.host, access.client.port, patience, access.setting("host"))
+    try:
+        from closedloop.remote.connection import Connection
+
+        return Connection(access, patience, line)
+    except BaseException:
+        line.close()
+        raise
 
 
 def _listed(session: Session, path: str, attributes: Attributes) -> RemoteFile | None:
