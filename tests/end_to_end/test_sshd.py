@@ -94,6 +94,12 @@ def test_responses_come_in_and_a_wave_goes_out(
     ]
 
 
+def test_a_pull_of_good_rows_is_silent(made: Shop, server: Client) -> None:
+    put(server, "20261124_unsubscribes.csv", LEFT + b"44;1;9;a@example.com;2026-11-23 12:00:00\n")
+    done = made.do("run", "pull_responses", at="2026-11-24T05:30Z")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_second_run_is_silent_and_sends_nothing(made: Shop, server: Client) -> None:
     made.report("send_newsletter", "2026-11-24T06:00Z")
     again = made.do("run", "send_newsletter", at="2026-11-24T06:10Z")
