@@ -4,12 +4,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from closedloop.model.file import RemoteFile
 from closedloop.remote.base import Progress, Remote, quiet
-from closedloop.remote.crew import Crew, Errand
-from closedloop.remote.porter import Porter
 from closedloop.remote.wrapper import Wrapper
+
+if TYPE_CHECKING:
+    from closedloop.remote.crew import Crew, Errand
+    from closedloop.remote.porter import Porter
 
 WORTH_BYTES = 32 * 1024 * 1024
 """If less than this comes besides the largest file, it is here before a process that fetches it has begun."""
@@ -29,7 +32,7 @@ class AheadRemote(Wrapper):
     def __init__(
         self,
         inner: Remote,
-        hire: Callable[[], Porter],
+        hire: "Callable[[], Porter]",
         most: int,
         worth_bytes: int = WORTH_BYTES,
     ) -> None:
@@ -46,6 +49,9 @@ class AheadRemote(Wrapper):
         sizes = [file.size for file, _ in files]
         if not sizes or sum(sizes) - max(sizes) < self._worth_bytes:
             return
+        # Late: most pulls find nothing new.
+        from closedloop.remote.crew import Crew, Errand
+
         self.close()
         self._crew = Crew(self._hire, min(self._most, len(files)))
         self._waiting.extend(Errand(folder, file, target) for file, target in files)

@@ -29,6 +29,7 @@ from closedloop.remote.session import Session
 if TYPE_CHECKING:
     from closedloop.model.settings import Client
     from closedloop.remote.connection import Connection
+    from closedloop.remote.porter import Porter
 
 
 def open_remote(
@@ -40,16 +41,19 @@ def open_remote(
     are expected are fetched in processes of their own.
     """
     from closedloop.remote.ahead import AheadRemote
-    from closedloop.remote.porter import Porter, orders
     from closedloop.remote.retrying import RetryingRemote
 
     slowest = replace(patience, slowest_bytes_per_second=client.slowest_bytes_per_second)
     alone = RetryingRemote(SftpRemote(client, root, secrets, slowest, name))
     if client.connections == 1:
         return alone
-    return AheadRemote(
-        alone, lambda: Porter(orders(client, root, secrets, slowest, name)), client.connections
-    )
+
+    def hire() -> "Porter":
+        from closedloop.remote.porter import Porter, orders
+
+        return Porter(orders(client, root, secrets, slowest, name))
+
+    return AheadRemote(alone, hire, client.connections)
 
 
 class SftpRemote:

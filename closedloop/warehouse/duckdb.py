@@ -15,7 +15,6 @@ from closedloop.model.wave import Sighting, Wave
 from closedloop.stopping import NEVER, Stopping
 from closedloop.warehouse.base import Among, Forgot, Hidden
 from closedloop.warehouse.frames import frame_of
-from closedloop.warehouse.marks import mark_all, mark_anew
 from closedloop.warehouse.references import searches
 from closedloop.warehouse.rows import load_of, wave_row
 from closedloop.warehouse.session import (
@@ -67,6 +66,9 @@ class DuckDBWarehouse:
 
     def prepare(self, schemas: Sequence[Schema]) -> list[str]:
         """Create what is missing; the contract is in `Warehouse`."""
+        # Late: most pulls find nothing new, and ask no warehouse.
+        from closedloop.warehouse.marks import mark_all
+
         for schema in schemas:
             refuse_taken_names(schema)
         with self._transaction("can't be prepared") as connection:
@@ -167,6 +169,7 @@ class DuckDBWarehouse:
     ) -> Forgot:
         """Blank some people's rows and write the file anew; the contract is in `Warehouse`."""
         from closedloop.warehouse.duckdb_forget import Blanking, named_elsewhere, rewrite
+        from closedloop.warehouse.marks import mark_anew
 
         own = [*OWN_TABLES, *(raw_name(name) for name in self._schemas)]
         with self._transaction("can't forget") as connection:

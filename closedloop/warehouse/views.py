@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from importlib import resources
 from typing import NamedTuple
 
 from closedloop.model.stored import StoredColumn, stored_columns
@@ -66,6 +65,8 @@ def text_of(name: str) -> str:
 
 
 def _read(name: str) -> str:
+    from importlib import resources
+
     return (resources.files("closedloop.warehouse") / "sql" / f"{name}.sql").read_text("utf-8")
 
 
