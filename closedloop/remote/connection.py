@@ -27,7 +27,6 @@ from closedloop.remote.session import Session
 
 # Twice what is under way at most: the line must not wait for us, however long the way.
 WINDOW_BYTES = 16 * 1024 * 1024
-PACKET_BYTES = 256 * 1024
 SEND_BYTES = 32 * 1024
 FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 
@@ -176,7 +175,7 @@ class Connection:
 
     def _open_channel(self) -> Channel:
         with self._translated("opening SFTP at"):
-            channel = self._transport.open_session(max_packet_size=PACKET_BYTES)
+            channel = self._transport.open_session()
             channel.in_buffer = Inbox(self._hear)
             try:
                 channel.invoke_subsystem("sftp")
