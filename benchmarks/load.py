@@ -86,7 +86,7 @@ def ours(path: Path, folder: Path) -> None:
     from datetime import UTC, date, datetime
 
     from closedloop.errorfiles import ErrorFiles
-    from closedloop.flows.load import Landed, load
+    from closedloop.flows.load import Landed, checked, load
     from closedloop.flows.ports import Ports
     from closedloop.ledger import Ledger
     from closedloop.model.file import FileIdentity
@@ -133,6 +133,7 @@ def ours(path: Path, folder: Path) -> None:
             PullJob(name="bench", kind="pull", client="de"),
             ports,
             now,
+            checked(path, schema, client.zone, {}),
         )
     print(
         f"  loaded {tally.counts.loaded:,}, quarantined {tally.counts.quarantined:,}, blank {tally.counts.blank}"

@@ -1,26 +1,45 @@
 """Work that runs ahead of whoever waits for it."""
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from typing import TypeVar
+from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 
 
-def ahead(items: Generator[Item], depth: int) -> Generator[Item]:
-    """Yield items in order while a thread makes up to `depth` of the next ones.
+class Ahead(Iterator[Item], Generic[Item]):
+    """Hands out items in order while a thread makes up to `depth` of the next ones, from the start on.
 
     Errors come through where their item would have come. Close it where it may be left early: the thread then ends
     with the item it is at.
     """
-    with closing(items), ThreadPoolExecutor(1) as worker:
-        made = deque(worker.submit(next, items, None) for _ in range(depth))
+
+    def __init__(self, items: Generator[Item], depth: int) -> None:
+        self._items = items
+        self._worker = ThreadPoolExecutor(1)
+        self._made = deque(self._worker.submit(next, items, None) for _ in range(depth))
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Item:
+        if not self._made:
+            raise StopIteration
         try:
-            while (item := made.popleft().result()) is not None:
-                made.append(worker.submit(next, items, None))
-                yield item
-        finally:
-            for each in made:
-                each.cancel()
+            item = self._made.popleft().result()
+        except BaseException:
+            self.close()
+            raise
+        if item is None:
+            self.close()
+            raise StopIteration
+        self._made.append(self._worker.submit(next, self._items, None))
+        return item
+
+    def close(self) -> None:
+        """End the thread, and what it makes items of."""
+        while self._made:
+            self._made.pop().cancel()
+        self._worker.shutdown()
+        self._items.close()

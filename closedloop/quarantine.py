@@ -1,6 +1,7 @@
 """The quarantine: rejected rows by file, and what a person corrected of them, as CSVs of the owner's only."""
 
 import csv
+import glob
 import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -103,6 +104,12 @@ def put(path: Path, rows: Iterable[Kept]) -> Path | None:
 def corrections_of(state: StateFolder, file: FileIdentity) -> dict[int, str]:
     """Return the corrected records of one content of a file, by line."""
     return {row.line: row.raw for row in rejected_rows(_corrections(state, file))}
+
+
+def has_corrections(state: StateFolder, client: str, name: str) -> bool:
+    """Say whether a person corrected records of any content of a file."""
+    found = (state.root / "quarantine" / client).glob(f"{glob.escape(name)}.*{CORRECTED}")
+    return any(found)
 
 
 def put_corrections(state: StateFolder, file: FileIdentity, corrections: Mapping[int, str]) -> None:

@@ -4,13 +4,13 @@ from threading import Event, current_thread, main_thread
 
 import pytest
 
-from closedloop.ahead import ahead
+from closedloop.ahead import Ahead
 
 PATIENCE = 10
 
 
 def test_items_come_in_order() -> None:
-    assert [*ahead((n for n in range(100)), 3)] == [*range(100)]
+    assert [*Ahead((n for n in range(100)), 3)] == [*range(100)]
 
 
 def test_the_next_items_are_made_while_one_is_used() -> None:
@@ -22,7 +22,7 @@ def test_the_next_items_are_made_while_one_is_used() -> None:
             each.set()
             yield n
 
-    with closing(ahead(making(), 2)) as items:
+    with closing(Ahead(making(), 2)) as items:
         assert next(items) == 0
         assert made[2].wait(PATIENCE)
         assert not made[3].is_set()
@@ -33,7 +33,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         yield 1
         raise OSError("no more")
 
-    items = ahead(making(), 3)
+    items = Ahead(making(), 3)
     assert next(items) == 1
     with pytest.raises(OSError, match="no more"):
         next(items)
@@ -48,6 +48,6 @@ def test_who_leaves_early_leaves_nothing_running_or_open() -> None:
         finally:
             closed.set()
 
-    with closing(ahead(making(), 3)) as items:
+    with closing(Ahead(making(), 3)) as items:
         next(items)
     assert closed.is_set()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from polars import DataFrame, Series, String, concat
 
-from closedloop.ahead import ahead
+from closedloop.ahead import Ahead
 from closedloop.core.forgotten import without_forgotten
 from closedloop.core.recipients import (
     column_disagreements,
@@ -60,7 +60,7 @@ def build(wanted: Wanted, path: Path, ports: Ports) -> Built:
     """Select, suppress and write one file to `path`; memory holds addresses and reasons, never all rows."""
     with Spool(path.with_name(f"{wanted.job}.{wanted.schema.name}.spool")) as spool:
         reasons = _decide(wanted, spool, ports)
-        with OutboxFile(path) as out, closing(ahead(_lines(spool, reasons, wanted), AHEAD)) as text:
+        with OutboxFile(path) as out, closing(Ahead(_lines(spool, reasons, wanted), AHEAD)) as text:
             out.write(head(wanted.schema))
             for each in text:
                 out.write(each)
@@ -108,7 +108,7 @@ def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:
     """Spool the selected rows; return for each why it is dropped, or null."""
     addresses, reasons = [], []
     progress = ports.watch(f"select for {wanted.job}")
-    with closing(ahead(_selected(wanted, ports), AHEAD)) as batches:
+    with closing(Ahead(_selected(wanted, ports), AHEAD)) as batches:
         for batch in batches:
             _refuse_other_columns(batch, wanted)
             fitted = fit(batch, wanted.schema, wanted.consent)

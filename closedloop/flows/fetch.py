@@ -40,7 +40,7 @@ def tidy(job: PullJob, known: Mapping[str, Load], ports: Ports) -> None:
         load = known.get(path.name)
         if load is None or load.file.schema not in job.schemas:
             continue
-        if _is_here(path, RemoteFile(path.name, load.file.size, load.file.modified)):
+        if is_here(path, RemoteFile(path.name, load.file.size, load.file.modified)):
             pack(path, ports.state.archived(load.file))
 
 
@@ -53,7 +53,7 @@ def expected(take: Sequence[Planned], job: PullJob, ports: Ports) -> Sequence[Pl
     places = [
         (planned.file, ports.state.landing(job.client, planned.file.name)) for planned in take
     ]
-    files = [(file, path) for file, path in places if not _is_here(path, file)]
+    files = [(file, path) for file, path in places if not is_here(path, file)]
     ports.coming.update(path for _, path in files)
     ports.remote.expect(ports.client.download, files)
     return take
@@ -65,7 +65,7 @@ def land(planned: Planned, job: PullJob, ports: Ports) -> "Landed":
 
     file, schema = planned.file, planned.schema
     path = ports.state.landing(job.client, file.name)
-    if path not in ports.coming and _is_here(path, file):
+    if path not in ports.coming and is_here(path, file):
         digest = sha256(path)
     else:
         watch = _letting_others_in(ports, ports.watch(f"fetch {file.name}"))
@@ -160,6 +160,6 @@ def _date(path: Path, modified: datetime) -> None:
         os.utime(path, (modified.timestamp(), modified.timestamp()))
 
 
-def _is_here(path: Path, file: RemoteFile) -> bool:
+def is_here(path: Path, file: RemoteFile) -> bool:
     """Say whether a landed file is the whole of the one listed."""
     return path.is_file() and _described(path) == file

@@ -1,14 +1,15 @@
 """One landed file: checked as a stream, and loaded in one transaction with its ledger row."""
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from closedloop import memory
-from closedloop.ahead import ahead
+from closedloop.ahead import Ahead
 from closedloop.core.corrected import with_corrections
 from closedloop.core.header import Layout
 from closedloop.core.parse import read
@@ -21,7 +22,6 @@ from closedloop.flows.ports import Ports
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.job import PullJob
 from closedloop.model.table import Schema
-from closedloop.quarantine import corrections_of
 from closedloop.state import QuarantineFile, speaking
 from closedloop.warehouse.base import Loading
 
@@ -42,7 +42,7 @@ class Landed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class Stretch:
     """What is left of a block once it is checked; so many bytes of the file are `read` by then."""
 
     layout: Layout
@@ -61,7 +61,7 @@ class Tally:
     warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
     overlap: int = 0
 
-    def add(self, stretch: _Stretch, checked: Checked) -> None:
+    def add(self, stretch: Stretch, checked: Checked) -> None:
         """Count one stretch, of which this was loaded and rejected."""
         so_far = self.counts
         self.counts = Counts(
@@ -104,8 +104,10 @@ class Tally:
         return (*columns, *([again] if self.overlap else []))
 
 
-def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tally, Path | None]:
-    """Check and load a landed file; return the counts and where its rejected rows lie, if any.
+def load(
+    landed: Landed, job: PullJob, ports: Ports, now: datetime, found: Ahead[Stretch]
+) -> tuple[Tally, Path | None]:
+    """Load what was `found` in a landed file; return the counts and where its rejected rows lie, if any.
 
     The rejected rows are on disk before the load is committed. Raises `FileRefused`, with nothing loaded and the
     rejected rows kept, where the file fails as a whole. What a person corrected of this content before goes in.
@@ -116,17 +118,17 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
     blanking = Blanking(landed.schema, ports.forgotten)
     progress = ports.watch(f"load {identity.name}")
     with (
-        closing(ahead(_checked(landed, ports), AHEAD)) as found,
+        closing(found),
         QuarantineFile(kept) as quarantine,
         ports.warehouse.loading(identity, landed.schema) as loading,
     ):
         for turn, stretch in enumerate(found):
             if not turn:
                 _refuse_shifted(landed, stretch, loading)
-            checked = blanking.of(stretch.checked)
-            tally.add(stretch, checked)
-            loading.append(checked.accepted)
-            quarantine.write((row.line, row.column, row.rule, row.raw) for row in checked.rejected)
+            rows = blanking.of(stretch.checked)
+            tally.add(stretch, rows)
+            loading.append(rows.accepted)
+            quarantine.write((row.line, row.column, row.rule, row.raw) for row in rows.rejected)
             progress(stretch.read, identity.size)
         tally.overlap = loading.overlap()
         place = quarantine.keep()
@@ -141,7 +143,7 @@ def load(landed: Landed, job: PullJob, ports: Ports, now: datetime) -> tuple[Tal
     return tally, place
 
 
-def _refuse_shifted(landed: Landed, stretch: _Stretch, loading: Loading) -> None:
+def _refuse_shifted(landed: Landed, stretch: Stretch, loading: Loading) -> None:
     """Raise `FileRefused` if the beginning of a file looks as if its columns had changed places."""
     schema, layout = landed.schema, stretch.layout
     if schema.shifted == "ignore" or not may_be_shifted(layout, by_header=stretch.header > 0):
@@ -151,15 +153,34 @@ def _refuse_shifted(landed: Landed, stretch: _Stretch, loading: Loading) -> None
         raise FileRefused(f"{landed.identity.name}: {sentence(columns, layout, schema)}")
 
 
-def _checked(landed: Landed, ports: Ports) -> Generator[_Stretch]:
-    schema, zone = landed.schema, ports.client.zone
-    corrections = corrections_of(ports.state, landed.identity)
+def checked(
+    path: Path,
+    schema: Schema,
+    zone: ZoneInfo,
+    corrections: Mapping[int, str],
+    then: Callable[[], None] = lambda: None,
+) -> Ahead[Stretch]:
+    """Begin to read and check a file, with what a person corrected of it before; return its stretches.
+
+    `then` is done by the thread that has checked the last.
+    """
+    return Ahead(_stretches(path, schema, zone, corrections, then), AHEAD)
+
+
+def _stretches(
+    path: Path,
+    schema: Schema,
+    zone: ZoneInfo,
+    corrections: Mapping[int, str],
+    then: Callable[[], None],
+) -> Generator[Stretch]:
     with (
-        speaking(landed.path),
-        landed.path.open("rb") as stream,
-        closing(ahead(read(stream, schema), AHEAD)) as blocks,
+        speaking(path),
+        path.open("rb") as stream,
+        closing(Ahead(read(stream, schema), AHEAD)) as blocks,
     ):
         for block in blocks:
-            checked = check(block, schema, zone)
-            corrected = with_corrections(block, checked, corrections, schema, zone)
-            yield _Stretch(block.layout, block.blank, block.header, corrected, stream.tell())
+            rows = check(block, schema, zone)
+            corrected = with_corrections(block, rows, corrections, schema, zone)
+            yield Stretch(block.layout, block.blank, block.header, corrected, stream.tell())
+    then()

@@ -20,6 +20,7 @@ from closedloop.errors import (
     TryLater,
     WarehouseError,
 )
+from closedloop.flows.abreast import Abreast
 from closedloop.flows.confirm import confirm, confirm_by_log
 from closedloop.flows.fetch import (
     available,
@@ -30,7 +31,6 @@ from closedloop.flows.fetch import (
     land,
     tidy,
 )
-from closedloop.flows.packing import Packing
 from closedloop.flows.platform import error_files
 from closedloop.flows.ports import Ports
 from closedloop.model.error_file import ErrorFile
@@ -72,6 +72,8 @@ def pull(
     take, waiting = _but(held, planned.take)
     is_stale = bool(take) or _is_another(job, ports)
     if is_stale:
+        # They begin to come while the warehouse is made ready; what it knows may make them fewer.
+        expected(take, job, ports)
         notes = _recall(job, ports)
         known = known_files(job.client, ports)
         planned = plan(files, known.values(), schemas, days)
@@ -79,9 +81,12 @@ def pull(
         left = forgotten(job, schemas, known, {file.name for file in files}, ports)
     tidy(job, known, ports)
     since = _waiting_since(job, ports)
-    with Packing() as packing:
-        coming = chain(left, expected(take, job, ports))
-        came = [judged(_take_in(file, job, ports, packing, now), since, now) for file in coming]
+    coming = expected(take, job, ports)
+    with Abreast(coming, job.client, ports.client.zone, ports.state) as abreast:
+        came = [
+            judged(_take_in(file, job, ports, abreast, now), since, now)
+            for file in chain(left, coming)
+        ]
         outcomes = _in_order(came, planned.take)
         waves, mailings, pointless = _told(job, outcomes, ports, now) if is_stale else ([], [], [])
     if short := scarcity(ports.state.free_bytes(), ports.ledger.files(job.client, date.max)):
@@ -182,11 +187,9 @@ def reload(
     ]
     archived = from_archive(day, job, schemas, known, {p.file.name for p in there}, ports)
     again = [*there, *archived]
-    with Packing() as packing:
-        came = [
-            _take_in(planned, job, ports, packing, now, again=True)
-            for planned in expected(again, job, ports)
-        ]
+    coming = expected(again, job, ports)
+    with Abreast(coming, job.client, ports.client.zone, ports.state) as abreast:
+        came = [_take_in(planned, job, ports, abreast, now, again=True) for planned in coming]
     outcomes = _in_order(came, again)
     notes += _left_alone(day, {planned.file.name for planned in again}, known)
     notes += _pointing_at_nothing(job, outcomes, ports)
@@ -223,7 +226,7 @@ def _take_in(
     planned: Planned,
     job: PullJob,
     ports: Ports,
-    packing: Packing,
+    abreast: Abreast,
     now: datetime,
     *,
     again: bool = False,
@@ -246,8 +249,8 @@ def _take_in(
         landed = land(planned, job, ports)
         outcome = replace(outcome, sha256=landed.identity.sha256)
         ports.at("check")
-        tally, quarantine = load(landed, job, ports, now)
-        packing.pack(landed.path, ports.state.archived(landed.identity))
+        tally, quarantine = load(landed, job, ports, now, abreast.read(landed))
+        abreast.pack(landed.path, ports.state.archived(landed.identity))
     except (WarehouseError, TryLater, LogInRefused):
         raise
     except NotAsListed as error:

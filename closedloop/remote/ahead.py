@@ -45,16 +45,19 @@ class AheadRemote(Wrapper):
         self._sent: dict[Path, tuple[Errand, Future[str]]] = {}
 
     def expect(self, folder: str, files: Sequence[tuple[RemoteFile, Path]]) -> None:
-        """Begin to fetch them, if it pays."""
+        """Begin to fetch them, if it pays. Of what was expected before, only that goes on which has begun."""
         sizes = [file.size for file, _ in files]
-        if not sizes or sum(sizes) - max(sizes) < self._worth_bytes:
+        pays = bool(sizes) and sum(sizes) - max(sizes) >= self._worth_bytes
+        if not self._crew and not pays:
             return
         # Late: most pulls find nothing new.
         from closedloop.remote.crew import Crew, Errand
 
-        self.close()
-        self._crew = Crew(self._hire, min(self._most, len(files)))
-        self._waiting.extend(Errand(folder, file, target) for file, target in files)
+        if not self._crew:
+            self.close()
+            self._crew = Crew(self._hire, min(self._most, len(files)))
+        wanted = [Errand(folder, file, target) for file, target in files]
+        self._waiting = deque(errand for errand in wanted if errand.target not in self._sent)
         self._send()
 
     def fetch(self, folder: str, file: RemoteFile, target: Path, progress: Progress = quiet) -> str:

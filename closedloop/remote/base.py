@@ -48,7 +48,7 @@ class Remote(Protocol):
     def expect(self, folder: str, files: Sequence[tuple[RemoteFile, Path]]) -> None:
         """Hear which listed files are fetched next, in which order and to which target: they may begin to come at once.
 
-        Raises nothing. What becomes of each is told by its `fetch`, which is not left out.
+        Raises nothing. What becomes of each is told by its `fetch`. A later call says anew what is fetched next.
         """
         ...
 

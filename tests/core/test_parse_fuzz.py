@@ -23,7 +23,7 @@ from closedloop.core.parse import MAX_RECORD, read
 from closedloop.core.validate import check
 from closedloop.errorfiles import ErrorFiles
 from closedloop.errors import FileRefused
-from closedloop.flows.load import Landed, load
+from closedloop.flows.load import Landed, checked, load
 from closedloop.flows.ports import Ports
 from closedloop.ledger import Ledger
 from closedloop.model.file import FileIdentity
@@ -447,7 +447,8 @@ class LoadingDesk:
             errors=ErrorFiles(state),
         )
         job = PullJob(name="pull", kind="pull", client="de", reject_floor=10**6)
-        load(Landed(path, what, case.schema), job, ports, now)
+        found = checked(path, case.schema, ports.client.zone, {})
+        load(Landed(path, what, case.schema), job, ports, now, found)
         return self.read_back(case, path.name, state.quarantine(what))
 
     def read_back(self, case: Case, name: str, kept: Path) -> Said:

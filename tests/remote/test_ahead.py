@@ -97,6 +97,19 @@ def test_the_next_file_comes_while_nobody_asks_for_it(client: Client, tmp_path: 
     assert porters() == []
 
 
+def test_what_is_expected_once_more_goes_on_where_it_is(client: Client, tmp_path: Path) -> None:
+    with ahead(client) as remote:
+        files = delivered(client, remote, tmp_path / "here", [10, 20, MEGABYTE])
+        remote.expect(client.download, files)
+        while not files[0][1].exists():
+            time.sleep(0.01)
+        before = porters()
+        remote.expect(client.download, files[1:])
+        for file, target in files:
+            remote.fetch(client.download, file, target)
+        assert (len(before), porters()) == (2, before)
+
+
 def test_little_is_fetched_without_another_process(client: Client, tmp_path: Path) -> None:
     with open_remote(client, tmp_path, os.environ.get) as remote:
         (Path(client.download) / "a.csv").write_bytes(b"1")
