@@ -36,7 +36,8 @@ SPEAKING = {
 }
 """Which rows of other schemas speak of rows of the sending log that need not be telling themselves."""
 
-CURRENT = "NOT EXISTS (SELECT 1 FROM superseded m WHERE m.load_id = r.load_id AND m.line = r.line)"
+# DuckDB takes ten times as long for NOT EXISTS where loads are named.
+CURRENT = f"raw_{LOG} r ANTI JOIN superseded USING (load_id, line)"
 
 
 def gist_of(schema: Schema) -> str:
@@ -53,8 +54,8 @@ def draw(connection: "duckdb.DuckDBPyConnection", loads: str) -> None:
     if LOG not in known:
         return
     connection.execute(
-        f"INSERT INTO sending_log_counts SELECT load_id, {COUNTED}, count(*) FROM raw_{LOG} r "
-        f"WHERE {loads} AND {CURRENT} GROUP BY ALL"
+        f"INSERT INTO sending_log_counts SELECT load_id, {COUNTED}, count(*) FROM {CURRENT} "
+        f"WHERE {loads} GROUP BY ALL"
     )
     if known == READ.keys():
         _note(connection, f"{loads} AND {TELLING}")
@@ -75,8 +76,7 @@ def note_spoken_of(connection: "duckdb.DuckDBPyConnection", schema: str, loads: 
         return
     speaking = _speaking(schema, loads)
     if connection.execute(f"{speaking} LIMIT 1").fetchall():
-        new = "NOT EXISTS (SELECT 1 FROM noted n WHERE n.load_id = r.load_id AND n.line = r.line)"
-        _note(connection, f"{_spoken_of(speaking)} AND {new}")
+        _note(connection, _spoken_of(speaking), "ANTI JOIN noted USING (load_id, line)")
 
 
 def _known(connection: "duckdb.DuckDBPyConnection") -> set[str]:
@@ -93,7 +93,7 @@ def _spoken_of(speaking: str) -> str:
     return f"r.mailing_to_user_id IN ({speaking}) AND {TELLING} IS NOT TRUE"
 
 
-def _note(connection: "duckdb.DuckDBPyConnection", condition: str) -> None:
+def _note(connection: "duckdb.DuckDBPyConnection", condition: str, but_for: str = "") -> None:
     connection.execute(
-        f"INSERT INTO noted SELECT load_id, line, {NOTED} FROM raw_{LOG} r WHERE {condition} AND {CURRENT}"
+        f"INSERT INTO noted SELECT load_id, line, {NOTED} FROM {CURRENT} {but_for} WHERE {condition}"
     )

@@ -25,7 +25,7 @@ CHANGES = {
         "CREATE TABLE marked (schema_name VARCHAR NOT NULL, likeness VARCHAR NOT NULL, ranked VARCHAR NOT NULL, span VARCHAR NOT NULL, counted VARCHAR NOT NULL)",
     ),
     4: (
-        "CREATE TABLE noted (load_id INTEGER NOT NULL, line BIGINT NOT NULL, mailing_to_user_id BIGINT, address VARCHAR, sent_at TIMESTAMP, mailing_id BIGINT, sending_status VARCHAR, delivery_status VARCHAR, response_category VARCHAR)",
+        "CREATE TABLE noted (load_id INTEGER NOT NULL, line BIGINT NOT NULL, mailing_to_user_id BIGINT, address VARCHAR USING COMPRESSION uncompressed, sent_at TIMESTAMP, mailing_id BIGINT, sending_status VARCHAR, delivery_status VARCHAR, response_category VARCHAR)",
     ),
 }
 """What makes a warehouse of each version out of the one before."""

@@ -78,7 +78,7 @@ CREATE TABLE noted (
     load_id            INTEGER NOT NULL,
     line               BIGINT  NOT NULL,
     mailing_to_user_id BIGINT,
-    address            VARCHAR,   -- the recipient as `suppressions` has it
+    address            VARCHAR USING COMPRESSION uncompressed,  -- the recipient as `suppressions` has it; to pack it would take longest
     sent_at            TIMESTAMP,
     mailing_id         BIGINT,
     sending_status     VARCHAR,
