@@ -108,8 +108,8 @@ def _block(candidates: Sequence[Candidate], layout: Layout, schema: Schema) -> B
         else:
             good.append(grammar.quoted(record.fields))
             places.append(place)
-    rows, columns = texts(good, layout, schema.separator)
-    frame = rows.select(pl.Series("line", places, pl.Int64), *columns)
+    read = texts(good, layout, schema.separator)
+    frame = read.rows.select(pl.Series("line", places, pl.Int64), *read.columns)
     return Block(frame, broken, 0, 0, layout, _Given(candidates))
 
 

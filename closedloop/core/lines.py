@@ -40,6 +40,25 @@ class Lines:
         return pl.concat(starts).gather(before).to_list()
 
 
+class Unquoted:
+    """Records without a quote, a line each: `rows` holds all their fields, `numbers` says at which line each stands.
+
+    Such a record is its fields and the separators between them; that is found in a tenth of the time.
+    """
+
+    def __init__(self, rows: pl.DataFrame, numbers: pl.Series, separator: str) -> None:
+        self._rows = rows
+        self._numbers = numbers
+        self._separator = separator
+
+    def raw(self, lines: Sequence[int]) -> dict[int, str]:
+        """Return the text of the records that stand at these lines, without their line ends."""
+        places = self._numbers.search_sorted(pl.Series(lines, dtype=pl.Int64))
+        fields = pl.all().fill_null("")
+        found = self._rows[places].select(pl.concat_str(fields, separator=self._separator))
+        return dict(zip(lines, found.to_series().to_list(), strict=True))
+
+
 def shown(record: bytes, longest: int) -> str:
     """Return bytes as text to look at: without the line end, cut where too long, what is not UTF-8 as escapes."""
     content = record.removesuffix(b"\n").removesuffix(b"\r")

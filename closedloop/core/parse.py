@@ -15,7 +15,7 @@ from closedloop.core.header import (
     not_a_header,
     refuse_odd_header,
 )
-from closedloop.core.lines import Lines, shown
+from closedloop.core.lines import Lines, Unquoted, shown
 from closedloop.errors import FileRefused
 from closedloop.model.table import Schema
 
@@ -87,26 +87,34 @@ def read(
         line, opening = gathering.line, _Opening(layout)
 
 
-def texts(
-    records: Sequence[bytes | memoryview], layout: Layout, separator: str
-) -> tuple[pl.DataFrame, list[pl.Expr]]:
-    """Let polars read good records, and only such, as text: their fields, and the schema's columns made of these."""
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Good records as text: their fields as `rows`, the schema's `columns` made of these; `quoted`: any field may be."""
+
+    rows: pl.DataFrame
+    columns: list[pl.Expr]
+    quoted: bool
+
+
+def texts(records: Sequence[bytes | memoryview], layout: Layout, separator: str) -> Fields:
+    """Let polars read good records, and only such."""
     names = [str(place) for place in range(layout.fields)]
     # The line of names keeps polars from skipping white space or a BOM where the records begin.
     head = f"{separator.join(names)}\n".encode()
     text = b"".join([head, *records])
+    quoted = b'"' in text
     rows = pl.read_csv(
         text,
         separator=separator,
         schema=dict.fromkeys(names, pl.String()),
-        null_values=[""],
-        quote_char='"' if b'"' in text else None,
+        null_values=[""] if quoted else None,
+        quote_char='"' if quoted else None,
     )
     columns = [
         (pl.lit(None, pl.String) if place is None else pl.col(str(place))).alias(name)
         for name, place in layout.places
     ]
-    return rows, columns
+    return Fields(rows, columns, quoted)
 
 
 class _Source:
@@ -224,8 +232,12 @@ class _Gathering:
 
     def block(self, layout: Layout) -> Block:
         """Return what was gathered."""
-        lines = Lines(self._text, self._first, self._grammar)
-        frame = self._frame(layout)
+        separator = self._grammar.separator.decode()
+        read = texts(self._good, layout, separator)
+        frame = read.rows.select(self._line_numbers(read.rows), *read.columns)
+        lines: Texts = Lines(self._text, self._first, self._grammar)
+        if not read.quoted:
+            lines = Unquoted(read.rows, frame["line"], separator)
         return Block(
             frame, self._broken, self._blank, self._header, layout, lines, clean=self._clean
         )
@@ -258,11 +270,6 @@ class _Gathering:
     def _go_on(self, end: int, lines: int) -> None:
         self.line += lines
         self.end = end
-
-    def _frame(self, layout: Layout) -> pl.DataFrame:
-        separator = self._grammar.separator.decode()
-        rows, columns = texts(self._good, layout, separator)
-        return rows.select(self._line_numbers(rows), *columns)
 
     def _line_numbers(self, rows: pl.DataFrame) -> pl.Series:
         numbers = pl.select(line=pl.int_range(rows.height)).to_series()

@@ -138,6 +138,13 @@ def test_of_a_line_without_end_only_the_beginning_is_kept(three: Schema) -> None
     assert [line for block in found for line in block.frame["line"]] == [2]
 
 
+def test_the_raw_text_of_a_row_holds_empty_fields_and_ignored_ones(schema: MakeSchema) -> None:
+    wanted = schema({"extra": "ignore"}, a={}, b={"nullable": True})
+    block = only(b"b;other;a\r\n;x;1\r\n\n ;;2\n", wanted)
+    assert block.frame.rows() == [(2, "1", None), (4, "2", " ")]
+    assert block.raw([2, 4]) == {2: ";x;1", 4: " ;;2"}
+
+
 def test_the_raw_text_of_any_row_can_be_asked_for(three: Schema) -> None:
     content = b"".join(b'%d;"x\n";y\r\n' % number for number in range(3000))
     block = only(b"short\n" + content, three)
