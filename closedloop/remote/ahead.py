@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 WORTH_BYTES = 32 * 1024 * 1024
 """If less than this comes besides the largest file, it is here before a process that fetches it has begun."""
 
+FOR_MORE = 4
+"""If less than so many times that comes, it is here before a second process would have paid for its start."""
+
 AHEAD_BYTES = 1024 * 1024 * 1024
 """So much may lie here that nobody has asked for yet."""
 
@@ -47,15 +50,16 @@ class AheadRemote(Wrapper):
     def expect(self, folder: str, files: Sequence[tuple[RemoteFile, Path]]) -> None:
         """Begin to fetch them, if it pays. Of what was expected before, only that goes on which has begun."""
         sizes = [file.size for file, _ in files]
-        pays = bool(sizes) and sum(sizes) - max(sizes) >= self._worth_bytes
-        if not self._crew and not pays:
+        besides = sum(sizes) - max(sizes, default=0)
+        if not self._crew and (not files or besides < self._worth_bytes):
             return
         # Late: most pulls find nothing new.
         from closedloop.remote.crew import Crew, Errand
 
         if not self._crew:
             self.close()
-            self._crew = Crew(self._hire, min(self._most, len(files)))
+            most = self._most if besides >= FOR_MORE * self._worth_bytes else 1
+            self._crew = Crew(self._hire, min(most, len(files)))
         wanted = [Errand(folder, file, target) for file, target in files]
         self._waiting = deque(errand for errand in wanted if errand.target not in self._sent)
         self._send()

@@ -64,10 +64,10 @@ def porters(of: int | None = None) -> list[int]:
 
 
 @contextmanager
-def ahead(client: Client, most: int = 2) -> Iterator[AheadRemote]:
+def ahead(client: Client, most: int = 2, worth_bytes: int = 0) -> Iterator[AheadRemote]:
     inner = SftpRemote(client, Path("/"), os.environ.get)
     words = orders(client, Path("/"), os.environ.get, USUAL, "de")
-    with AheadRemote(inner, lambda: Porter(words), most, worth_bytes=0) as remote:
+    with AheadRemote(inner, lambda: Porter(words), most, worth_bytes) as remote:
         yield remote
 
 
@@ -108,6 +108,18 @@ def test_what_is_expected_once_more_goes_on_where_it_is(client: Client, tmp_path
         for file, target in files:
             remote.fetch(client.download, file, target)
         assert (len(before), porters()) == (2, before)
+
+
+@pytest.mark.parametrize(("size", "processes"), [(9, 0), (11, 1), (39, 1), (41, 2)])
+def test_more_connections_are_made_where_they_pay(
+    client: Client, tmp_path: Path, size: int, processes: int
+) -> None:
+    with ahead(client, worth_bytes=10) as remote:
+        files = delivered(client, remote, tmp_path / "here", [1000, size])
+        remote.expect(client.download, files)
+        for file, target in files:
+            remote.fetch(client.download, file, target)
+        assert len(porters()) == processes
 
 
 def test_little_is_fetched_without_another_process(client: Client, tmp_path: Path) -> None:
@@ -224,7 +236,7 @@ def test_a_killed_run_leaves_nobody_who_fetches_on(
         until(lambda: wire.received > 29 * MEGABYTE)
         started = porters(parent.pid)
         parent.kill()
-    assert len(started) == 2
+    assert len(started) == 1
     with ahead(client) as remote:
         remote.expect(client.download, files)
         for file, target in files:
