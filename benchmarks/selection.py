@@ -61,8 +61,7 @@ def _generate(path: Path) -> None:
 
 
 def ours() -> None:
-    """Select, suppress and write as a send does, and end as the command does."""
-    import gc
+    """Select, suppress and write as a send does."""
     from datetime import UTC, datetime
     from functools import partial
 
@@ -110,7 +109,6 @@ def ours() -> None:
             "de", "send", Selection(sql=QUERY), schemas["subscribers"], "newsletter", fills
         )
         built = build(wanted, state.outbox("de", "subscribers.csv"), ports)
-    gc.freeze()
     if (built.selected, built.dropped) != (CUSTOMERS, {"unsubscribed": CUSTOMERS // 10}):
         raise SystemExit(f"{built.selected} selected, {built.dropped}")
 
