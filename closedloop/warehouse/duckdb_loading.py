@@ -161,9 +161,8 @@ class DuckDBLoading:
         """Make the rows and their ledger row visible together."""
         self._flush()
         with self._speaking(), owner_only():
-            if self._others():
-                # The marks compare rows with those of other files.
-                self._widen()
+            # The marks compare rows with each other and with those of other files.
+            self._widen()
             self._write_load(counts, loaded_at)
             for column, rule, rows in rejects:
                 self._connection.execute(

@@ -17,12 +17,14 @@ from closedloop.model.file import Counts, FileIdentity
 from closedloop.model.settings import Suppression
 from closedloop.model.table import Schema
 from closedloop.stopping import Stopping
+from closedloop.warehouse import duckdb_loading
 from closedloop.warehouse.base import Warehouse
 from closedloop.warehouse.duckdb import DuckDBWarehouse, select_from
 
 Take = Callable[..., None]
 
 FIRST_BLOCK = 3 * 4096
+MANY = 2_000_000
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 DIE_LOADING = """
 import sys, time, tomllib
@@ -285,7 +287,7 @@ def test_a_load_leaves_as_much_memory_to_queries_as_there_was(path: Path) -> Non
         }
     )
     file = FileIdentity("de", "seen", "seen", date(2026, 3, 3), 1, datetime.now(UTC), "0" * 64)
-    asked = "SELECT current_setting('memory_limit') AS given"
+    asked = "SELECT current_setting('memory_limit') AS given, current_setting('threads') AS threads"
     with DuckDBWarehouse(path, 0, Suppression(), memory_limit="300MB") as warehouse:
         warehouse.prepare([schema])
         before = warehouse.rows(asked)
@@ -294,3 +296,25 @@ def test_a_load_leaves_as_much_memory_to_queries_as_there_was(path: Path) -> Non
             assert warehouse.rows(asked) != before
             loading.commit(Counts(loaded=1), [], datetime.now(UTC))
         assert warehouse.rows(asked) == before
+
+
+def test_rows_are_compared_with_more_memory_than_they_are_loaded_with(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_loading, "LOADING_MEMORY", "48MB")
+    schema = Schema.model_validate(
+        {
+            "name": "seen",
+            "file": "seen",
+            "key": ("n",),
+            "columns": {"n": {"header": "n", "name": "n", "type": "int64"}},
+        }
+    )
+    file = FileIdentity("de", "seen", "seen", date(2026, 3, 3), 1, datetime.now(UTC), "0" * 64)
+    rows = pl.select(line=pl.int_range(MANY), n=pl.int_range(MANY) // 2)
+    with DuckDBWarehouse(path, 0, Suppression()) as warehouse:
+        warehouse.prepare([schema])
+        with warehouse.loading(file, schema) as loading:
+            loading.append(rows)
+            loading.commit(Counts(loaded=MANY), [], datetime.now(UTC))
+        assert [load.counts.loaded for load in warehouse.loads("de")] == [MANY]
