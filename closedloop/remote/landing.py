@@ -1,5 +1,6 @@
 """A landing: the bytes of one remote file gathering beside their target, until they are whole."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -46,6 +47,7 @@ class Landing:
         self._writer = ThreadPoolExecutor(1, "landing")
         self._heap: list[memoryview | bytes] = []
         self._heaped = 0
+        self._handed = self.done
         self._behind: deque[Future[None]] = deque()
         self._keeper = ThreadPoolExecutor(1, "keeper")
         self._noting: Future[None] | None = None
@@ -68,6 +70,8 @@ class Landing:
     def land(self) -> str:
         """Give the whole file its name and return its SHA-256 (hex)."""
         self._catch_up()
+        if self._written != self.done:
+            raise OSError(errno.EIO, f"{self._written:,} of {self.done:,} bytes were written")
         os.utime(self._file.fileno(), (self._modified, self._modified))
         os.fsync(self._file.fileno())
         self._part.replace(self._target)
@@ -97,14 +101,16 @@ class Landing:
         self._keeper.shutdown()
 
     def _hand_over(self) -> None:
-        before = self._behind[-1] if self._behind else None
-        self._behind.append(self._writer.submit(self._add, self._heap, before))
+        """Let the writer have the heap; a signal may end us at any point of this, and the heap is then handed over once or never."""
+        heap, at = self._heap, self._handed
         self._heap, self._heaped = [], 0
+        self._handed += sum(map(len, heap))
+        self._behind.append(self._writer.submit(self._add, heap, at))
 
-    def _add(self, heap: list[memoryview | bytes], before: Future[None] | None) -> None:
-        if before:
+    def _add(self, heap: list[memoryview | bytes], at: int) -> None:
+        if at != self._written:
             # Nothing is written behind a gap.
-            before.result()
+            return
         data = b"".join(heap)
         self._file.write(data)
         self._hash.update(data)
