@@ -46,4 +46,4 @@ class DuckDBAmending(DuckDBLoading):
             [counts.loaded, counts.quarantined, utc(loaded_at), self._load_id],
         )
         self._connection.execute("DELETE FROM rejects WHERE load_id = ?", [self._load_id])
-        mark(self._connection, self._load_id, amended=True)
+        mark(self._connection, self._load_id, self._widen, amended=True)

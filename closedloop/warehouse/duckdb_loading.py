@@ -161,8 +161,6 @@ class DuckDBLoading:
         """Make the rows and their ledger row visible together."""
         self._flush()
         with self._speaking(), owner_only():
-            # The marks compare rows with each other and with those of other files.
-            self._widen()
             self._write_load(counts, loaded_at)
             for column, rule, rows in rejects:
                 self._connection.execute(
@@ -174,7 +172,7 @@ class DuckDBLoading:
     def _write_load(self, counts: Counts, loaded_at: datetime) -> None:
         row = load_row(self._load_id, self._file, counts, loaded_at)
         self._connection.execute(f"INSERT INTO loads VALUES ({', '.join('?' * len(row))})", row)
-        mark(self._connection, self._load_id)
+        mark(self._connection, self._load_id, self._widen)
 
     def _widen(self) -> None:
         """Let DuckDB take what it may where nothing else is going on."""

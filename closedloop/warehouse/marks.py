@@ -5,7 +5,7 @@ where it may stand in another file as well: the views compare only these. Marks 
 the rows do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from closedloop.model.stored import stored_columns
@@ -73,15 +73,21 @@ def mark_anew(connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema]
         draw_anew(connection, "true")
 
 
-def mark(connection: "duckdb.DuckDBPyConnection", load_id: int, *, amended: bool = False) -> None:
-    """Mark what a load brought, and what it outdates.
+def mark(
+    connection: "duckdb.DuckDBPyConnection",
+    load_id: int,
+    widen: Callable[[], None],
+    *,
+    amended: bool = False,
+) -> None:
+    """Mark what a load brought, and what it outdates; `widen` gives more memory, where rows must be compared.
 
     Rows of an amended one that are alike may have been read in different ways, so they are contested.
     """
     wanted = _marking_of(connection, load_id)
     if wanted is None:
         return
-    pool = _compare(connection, wanted, load_id, amended=amended)
+    pool = _compare(connection, wanted, load_id, widen, amended=amended)
     if wanted.schema == LOG and pool:
         draw_anew(connection, f"load_id IN ({pool})")
     elif wanted.schema == LOG:
@@ -90,13 +96,19 @@ def mark(connection: "duckdb.DuckDBPyConnection", load_id: int, *, amended: bool
 
 
 def _compare(
-    connection: "duckdb.DuckDBPyConnection", wanted: Marking, load_id: int, *, amended: bool
+    connection: "duckdb.DuckDBPyConnection",
+    wanted: Marking,
+    load_id: int,
+    widen: Callable[[], None],
+    *,
+    amended: bool,
 ) -> str:
     """Mark the rows of a load and those that they are like; return which loads were looked through, none if there was no need."""
     mine, within = f"load_id = {load_id}", _within(connection, wanted, load_id)
     others = _others(connection, load_id, wanted, within)
     if not others and not amended and (not wanted.key or _rises(connection, wanted, load_id)):
         return ""
+    widen()
     pool = ", ".join(map(str, [load_id, *others]))
     alike = f"{wanted.likeness} IN (SELECT {wanted.likeness} FROM {wanted.table} r WHERE {mine})"
     _note_rivals(connection, wanted, f"load_id IN ({pool}) AND {within} AND {alike}")
