@@ -297,6 +297,17 @@ def test_bounces_are_told_by_the_sending_log_too_and_each_mailing_counts_once(
     assert suppressions(warehouse) == [("de", "ann@example.com", "bounced", at(1, 8), 2, 0)]
 
 
+def test_a_mailing_is_hard_by_any_word_whichever_address_that_names(
+    warehouse: Warehouse, take: Take
+) -> None:
+    same = {"recipient": "bea@example.com", "sent_at": "1 06:00", "delivery_status": "SOFT"}
+    take("mailing_recipients", 2, recipients(1, same, same))
+    take("responses", 2, bounces("fatal_bounce", 1) + bounces("fatal_bounce", 2, recipient="al@example.com"))  # fmt: skip
+    assert [row[1:3] for row in suppressions(warehouse)] == [("bea@example.com", "bounced")]
+    suppressed = warehouse.suppressed("de", pl.Series(["ann@example.com", "bea@example.com"]))
+    assert suppressed["address"].to_list() == ["bea@example.com"]
+
+
 def test_an_unsubscribe_outweighs_bounces(warehouse: Warehouse, take: Take) -> None:
     take("responses", 3, bounces("fatal_bounce", 1, 2))
     take("unsubscribes", 4, [{"recipient": "ANN@example.com", "unsubscribed_at": "4 10:00"}])

@@ -24,26 +24,37 @@ unsubscribed AS (
     FROM left_by
     GROUP BY client, address
 ),
+hard_ones AS (
+    SELECT mailing_to_user_id
+    FROM noted
+    WHERE delivery_status = 'HARD' OR response_category = 'fatal_bounce'
+    UNION
+    SELECT mailing_to_user_id FROM raw_responses WHERE category = 'fatal_bounce'
+),
 often AS (
+    -- A mailing that is hard by one word may bear the address of another, so each address it names counts it as hard.
     SELECT who
     FROM (
-        SELECT hash(address) AS who,
+        SELECT hash(address) AS who, mailing_to_user_id,
             CASE WHEN delivery_status = 'HARD' OR response_category = 'fatal_bounce' THEN 1 ELSE 0 END AS hard
         FROM noted
         WHERE delivery_status IN ('HARD', 'SOFT')
             OR response_category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
         UNION ALL
-        SELECT hash(address_of(recipient)), CASE WHEN category = 'fatal_bounce' THEN 1 ELSE 0 END
+        SELECT hash(address_of(recipient)), mailing_to_user_id,
+            CASE WHEN category = 'fatal_bounce' THEN 1 ELSE 0 END
         FROM raw_responses
         WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce') AND recipient IS NOT NULL
         UNION ALL
-        SELECT hash(n.address), CASE WHEN r.category = 'fatal_bounce' THEN 1 ELSE 0 END
+        SELECT hash(n.address), r.mailing_to_user_id, CASE WHEN r.category = 'fatal_bounce' THEN 1 ELSE 0 END
         FROM raw_responses r
         JOIN noted n ON n.mailing_to_user_id = r.mailing_to_user_id
         WHERE r.category IN ('fatal_bounce', 'bounce', 'temporary_bounce') AND r.recipient IS NULL
     ) AS told
     GROUP BY who
-    HAVING sum(hard) >= (SELECT hard FROM bounce_limits) OR count(*) - sum(hard) >= (SELECT soft FROM bounce_limits)
+    HAVING count(CASE WHEN hard = 1 OR mailing_to_user_id IN (SELECT mailing_to_user_id FROM hard_ones) THEN 1 END)
+        >= (SELECT hard FROM bounce_limits)
+        OR count(*) - sum(hard) >= (SELECT soft FROM bounce_limits)
 ),
 suspects AS (
     SELECT who FROM often
