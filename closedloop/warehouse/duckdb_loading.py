@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 122_880  # DuckDB's own: what is inserted in whole groups is written once, the rest of a group twice
 FLUSH_BYTES = 64 * 1024 * 1024
-LOADING_MEMORY = "192MB"
-"""While rows go in, DuckDB needs little memory, and would fill all it may take with blocks it has written already.
-
-Where that is too tight it gives memory back to the system all the time, everybody's in this process, to fetch it anew.
-"""
+LOADING_MEMORY = "128MB"
+"""While rows go in, DuckDB needs little memory, and would fill all it may take with blocks it has written already."""
 LOADING_THREADS = 1
 """The next rows are read and checked meanwhile, which takes the other processors; an idle thread gives memory back, too."""
 
