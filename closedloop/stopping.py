@@ -32,13 +32,12 @@ class Stopping:
         """Raise `Stopped` if the run is to end."""
         if self._why:
             raise self._why
+        _hear_alone()
 
     @contextmanager
     def breaking(self, end: Callable[[], object]) -> Iterator[None]:
         """Let a wait in this block be ended by `end`; whatever error comes of that leaves the block as `Stopped`."""
         self.check()
-        # Polars, when a run imports it, lets waits go on after SIGINT: Ctrl-C would be heard when the wait is over.
-        signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003 takes no keywords
         before, self._end = self._end, end
         try:
             yield
@@ -62,6 +61,17 @@ class Stopping:
 
 NEVER = Stopping()
 """Tells nobody to end."""
+
+
+def _hear_alone() -> None:
+    """Take SIGINT back from polars, once a run has imported it.
+
+    It answers with errors of its own wherever it is at work, in any thread, and lets waits go on.
+    """
+    if threading.current_thread() is threading.main_thread() and (
+        handler := signal.getsignal(signal.SIGINT)
+    ):
+        signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

@@ -25,6 +25,24 @@ with listening(Stopping(), "send_newsletter", 60):
     while True:
         time.sleep(0.05)
 """
+AT_WORK = """
+import os, signal, threading
+from closedloop.errors import Stopped
+from closedloop.stopping import Stopping, listening
+signal.signal(signal.SIGINT, signal.default_int_handler)
+stopping = Stopping()
+with listening(stopping, "pull_responses", 60):
+    import polars as pl
+    rows = pl.DataFrame({"a": [str(number) for number in range(300_000)]}).lazy()
+    stopping.check()
+    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    try:
+        while True:
+            rows.select(pl.col("a").str.extract_all("1").list.len()).collect()
+            stopping.check()
+    except Stopped as error:
+        print(error)
+"""
 
 
 @contextmanager
@@ -132,3 +150,16 @@ def test_a_second_signal_ends_a_process_that_comes_to_no_safe_point(
             process.wait(0.4)
         process.send_signal(number)
         assert process.wait(LONG) == -number
+
+
+def test_ctrl_c_means_the_same_while_rows_are_worked_on() -> None:
+    done = subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-c", AT_WORK],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "pull_responses: stopped by Ctrl-C" in done.stdout
