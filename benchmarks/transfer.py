@@ -3,6 +3,7 @@
 python -m benchmarks.transfer down|up SERVER FOLDER... is one of our turns: the files of one folder to another.
 """
 
+import filecmp
 import json
 import os
 import shutil
@@ -92,8 +93,8 @@ def _empty() -> None:
 
 def _compare(source: Path) -> None:
     for path in source.iterdir():
-        if (TO / path.name).stat().st_size != path.stat().st_size:
-            raise SystemExit(f"{path.name} is not whole")
+        if not filecmp.cmp(path, TO / path.name, shallow=False):
+            raise SystemExit(f"{path.name} is not what it was")
 
 
 def _move(way: str, words: str, source: Path) -> None:
