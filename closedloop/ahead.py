@@ -1,11 +1,17 @@
 """Work that runs ahead of whoever waits for it."""
 
+import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
+NICENESS = 5
+"""Of two processors, one should be the waiting thread's whenever it has work: with three threads at work it had two thirds of one."""
 
 
 class Ahead(Iterator[Item], Generic[Item]):
@@ -17,7 +23,7 @@ class Ahead(Iterator[Item], Generic[Item]):
 
     def __init__(self, items: Generator[Item], depth: int) -> None:
         self._items = items
-        self._worker = ThreadPoolExecutor(1)
+        self._worker = ThreadPoolExecutor(1, initializer=_step_back)
         self._made = deque(self._worker.submit(next, items, None) for _ in range(depth))
 
     def __iter__(self) -> Self:
@@ -43,3 +49,10 @@ class Ahead(Iterator[Item], Generic[Item]):
             self._made.pop().cancel()
         self._worker.shutdown()
         self._items.close()
+
+
+def _step_back() -> None:
+    """Let this thread work when others don't; only Linux has a priority for each thread."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

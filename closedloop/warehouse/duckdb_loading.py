@@ -158,6 +158,8 @@ class DuckDBLoading:
         """Make the rows and their ledger row visible together."""
         self._flush()
         with self._speaking(), owner_only():
+            # Nothing is read or checked any more.
+            self._connection.execute("RESET threads")
             self._write_load(counts, loaded_at)
             for column, rule, rows in rejects:
                 self._connection.execute(
