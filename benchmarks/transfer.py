@@ -1,13 +1,12 @@
 """Files down and up, beside OpenSSH's own `sftp` against the same server: near, and 40 ms away.
 
-python -m benchmarks.transfer down|up SERVER FOLDER... is one of our turns: the files of one folder to another.
+Nobody waits for the disk but ours, which says of a file that it is here once it is on it.
 """
 
 import filecmp
 import json
 import os
 import shutil
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,7 +56,7 @@ def measure(runs: int) -> list[Row]:
 
 def _row(task: Task, server: Server, runs: int) -> Row:
     words = json.dumps([server.port, server.user, str(server.key), server.host_key])
-    ours = harness.python("benchmarks.transfer", task.way, words, str(task.source))
+    ours = harness.python("benchmarks.move", task.way, words, str(task.source), str(TO))
     batch = HERE / "batch"
     verb = {"down": "get", "up": "put"}[task.way]
     batch.write_text("".join(f"{verb} {path} {TO}/\n" for path in sorted(task.source.iterdir())))
@@ -95,26 +94,3 @@ def _compare(source: Path) -> None:
     for path in source.iterdir():
         if not filecmp.cmp(path, TO / path.name, shallow=False):
             raise SystemExit(f"{path.name} is not what it was")
-
-
-def _move(way: str, words: str, source: Path) -> None:
-    from closedloop.model.settings import Client
-    from closedloop.remote.sftp import open_remote
-
-    port, user, key, host_key = json.loads(words)
-    client = Client(host="127.0.0.1", port=port, user=user, key=key, host_keys=(host_key,))
-    with open_remote(client, HERE, os.environ.get) as remote:
-        if way == "up":
-            for path in sorted(source.iterdir()):
-                remote.stage(path, f"{TO}/{path.name}")
-            return
-        files = [(file, TO / file.name) for file in remote.listing(str(source))]
-        # All are wanted: begun with the largest, two connections end together.
-        files.sort(key=lambda each: each[0].size, reverse=True)
-        remote.expect(str(source), files)
-        for file, target in files:
-            remote.fetch(str(source), file, target)
-
-
-if __name__ == "__main__":
-    _move(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

@@ -8,6 +8,9 @@ from closedloop.model.strict import Strict
 
 ColumnType = Literal["int64", "string", "email", "timestamp", "enum"]
 
+OF_A_ZONE = ("%z", "%:", "%#z", "%Z", "%+", "%s")
+"""What a format tells a zone or an offset by, or seconds since 1970."""
+
 
 class Column(Strict):
     """One column of a CSV: its header on the outside, its name on the inside, what it may hold.
@@ -66,6 +69,10 @@ class Column(Strict):
         if "%" not in self.format:
             raise ValueError(
                 f"'format' is '{self.format}', which tells no time; write it as in '%Y-%m-%d %H:%M:%S'"
+            )
+        if any(code in self.format for code in OF_A_ZONE):
+            raise ValueError(
+                f"'format' is '{self.format}', which tells a zone; times come in the client's local time, without one"
             )
         if self.max_length and self.type not in ("string", "email", "enum"):
             raise ValueError(f"'max_length' does not belong to type '{self.type}'")

@@ -181,6 +181,12 @@ CASES = [
         id="a format that tells no time",
     ),
     pytest.param(
+        'type = "timestamp"',
+        'type = "timestamp", format = "%Y-%m-%dT%H:%M:%S%z"',
+        "key 'columns.created': 'format' is '%Y-%m-%dT%H:%M:%S%z', which tells a zone; times come in the client's local time, without one",
+        id="a format that tells a zone",
+    ),
+    pytest.param(
         'type = "int64"',
         'type = "int64", format = "%Y"',
         "key 'columns.linkId': 'format' belongs to type 'timestamp', not to 'int64'",
