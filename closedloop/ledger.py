@@ -164,10 +164,11 @@ class Ledger:
 
     def files(self, client: str, since: date = date.min) -> list[Load]:
         """Return what is known to be loaded, by file name: of the days since then, and of the first and the last day of all."""
-        end = "(select {}(day) from files where client = ?)"
-        ends = f"day in ({end.format('min')}, {end.format('max')})"
-        wanted = f"select * from files where client = ? and (day >= ? or {ends}) order by name"
-        rows = self._rows(wanted, client, since.isoformat(), client, client)
+        day = "select rowid from files where client = ? and day"
+        end = "= (select {}(day) from files where client = ?)"
+        found = f"{day} >= ? union {day} {end.format('min')} union {day} {end.format('max')}"
+        wanted = f"select * from files where rowid in ({found}) order by name"
+        rows = self._rows(wanted, client, since.isoformat(), client, client, client, client)
         return [_load(row) for row in rows]
 
     # runs
