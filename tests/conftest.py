@@ -6,6 +6,7 @@ import math
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -28,6 +29,12 @@ T = TypeVar("T")
 
 LOGGERS = [logging.getLogger(name) for name in ("", "closedloop", "closedloop.flows.pull")]
 LEVELS = [each.level for each in LOGGERS]
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT, so that what the tests start does, too: whoever was started in the background has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
