@@ -31,5 +31,7 @@ def _move(way: str, words: str, source: Path, to: Path) -> None:
 
 
 if __name__ == "__main__":
+    # As the command begins and ends.
     gc.set_threshold(OBJECTS_WORTH_A_SEARCH)
     _move(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
+    gc.freeze()

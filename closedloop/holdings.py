@@ -45,7 +45,7 @@ def holdings(state: StateFolder, warehouse: Path) -> list[Holding]:
     with speaking(state.root):
         for kind, entry in _entries(str(state.root)):
             tally = kinds.setdefault(kind, _Tally())
-            tally.add_all(entry, COUNTED.get(kind, ""), {*map(str, both)})
+            tally.add_all([entry], COUNTED.get(kind, ""), {*map(str, both)})
         for file in filter(Path.is_file, both):
             kinds.setdefault("warehouse", _Tally()).add(file.stat())
     found = [tally.holding(kind) for kind, tally in kinds.items() if tally.files]
@@ -104,15 +104,20 @@ class _Tally:
         # Many a file keeps the time that it had on the server; when it came here is when it last changed its name.
         self.oldest = min(self.oldest, found.st_ctime)
 
-    def add_all(self, entry: "os.DirEntry[str]", ending: str, left_out: Set[str]) -> None:
-        """Count a file, or those in a folder, whose names end so. What is removed while we look is no trouble."""
-        if entry.is_dir(follow_symlinks=False):
-            with suppress(FileNotFoundError), os.scandir(entry.path) as found:
-                for one in found:
-                    self.add_all(one, ending, left_out)
-        elif entry.name.endswith(ending) and entry.path not in left_out:
-            with suppress(FileNotFoundError):
-                self.add(entry.stat())
+    def add_all(
+        self, entries: "Iterable[os.DirEntry[str]]", ending: str, left_out: Set[str]
+    ) -> None:
+        """Count the files whose names end so, those in folders, too. What is removed while we look is no trouble."""
+        for one in entries:
+            if one.is_dir(follow_symlinks=False):
+                with suppress(FileNotFoundError), os.scandir(one.path) as found:
+                    self.add_all(found, ending, left_out)
+            elif one.name.endswith(ending) and one.path not in left_out:
+                # Not `suppress`: there are many thousands of them.
+                try:
+                    self.add(one.stat())
+                except FileNotFoundError:
+                    continue
 
     def holding(self, kind: str) -> Holding:
         """Return it as it is told."""
