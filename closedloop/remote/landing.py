@@ -204,6 +204,6 @@ def landing(target: Path, path: str, file: RemoteFile) -> Iterator[Landing]:
             place.close()
     except OSError as error:
         raise StateTrouble(
-            f"can't write {target}: {error.strerror}; make room, or allow us to write there: what came is kept, and the next "
-            "run goes on"
+            f"can't write {target}: {error.strerror}; make room, or allow us to write there: what is on the disk for sure is "
+            "kept, and the next run goes on"
         ) from error
