@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from benchmarks.delivery import FIRST_DAY
 from benchmarks.measure import DATA, Contender, Row, interleaved
@@ -56,12 +57,13 @@ def arguments(shop: Shop, *given: str) -> Sequence[str]:
 
 
 @contextmanager
-def quiet_shop(name: str = "startup") -> Iterator[Shop]:
-    """Give a project whose server holds one day's eight files, empty and pulled already."""
+def quiet_shop(name: str = "startup", days: int = 1) -> Iterator[Shop]:
+    """Give a project whose server holds the eight files of some days, empty and pulled already."""
     outgoing = DATA / f"{name}_outgoing"
     outgoing.mkdir(exist_ok=True)
-    for file in FILES:
-        (outgoing / f"{FIRST_DAY:%Y%m%d}_{file}.csv").touch()
+    for day in (FIRST_DAY - timedelta(days=back) for back in range(days)):
+        for file in FILES:
+            (outgoing / f"{day:%Y%m%d}_{file}.csv").touch()
     with sshd() as server:
         shop = opened(DATA / f"{name}_shop", server, outgoing)
         for _ in range(2):

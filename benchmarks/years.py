@@ -1,18 +1,16 @@
 """Two years of a client's life in the state folder: `status`, and a pull that finds nothing new, beside the same a week after the start."""
 
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from benchmarks.delivery import FIRST_DAY
-from benchmarks.measure import DATA, Row, interleaved
-from benchmarks.shop import Shop, opened
-from benchmarks.sshd import sshd
-from benchmarks.startup import FILES, arguments, started
+from benchmarks.measure import Row, interleaved
+from benchmarks.shop import Shop
+from benchmarks.startup import arguments, quiet_shop, started
 
+FORTNIGHT = 14
 FILES_OF_YEARS = 15_000
 WAVES = 700
 RUNS = 3_000
@@ -23,8 +21,8 @@ COMMANDS = {"status": ("status",), "a pull with nothing new": ("run", "pull_resp
 def measure(runs: int) -> list[Row]:
     """Measure both commands in both state folders in turns."""
     with ExitStack() as stack:
-        young = stack.enter_context(_shop("young"))
-        old = stack.enter_context(_shop("old"))
+        young = stack.enter_context(quiet_shop("young", FORTNIGHT))
+        old = stack.enter_context(quiet_shop("old", FORTNIGHT))
         _live_long(old)
         contenders = [
             started(
@@ -50,21 +48,6 @@ def measure(runs: int) -> list[Row]:
     ]
 
 
-@contextmanager
-def _shop(name: str) -> Iterator[Shop]:
-    """Give a project whose server holds the files of two weeks, empty and pulled already."""
-    outgoing = DATA / f"{name}_outgoing"
-    outgoing.mkdir(exist_ok=True)
-    for day in (FIRST_DAY - timedelta(days=back) for back in range(14)):
-        for file in FILES:
-            (outgoing / f"{day:%Y%m%d}_{file}.csv").touch()
-    with sshd() as server:
-        shop = opened(DATA / f"{name}_shop", server, outgoing)
-        for _ in range(2):
-            subprocess.run(shop.command("run", "pull_responses"), check=True)  # noqa: S603  our own command line
-        yield shop
-
-
 def _live_long(shop: Shop) -> None:
     """Add two years to a state folder, as the program itself would have left them."""
     from closedloop.ledger import Ledger
@@ -74,7 +57,7 @@ def _live_long(shop: Shop) -> None:
 
     state = StateFolder(shop.root / "var")
     loads: list[Load] = []
-    day = FIRST_DAY - timedelta(days=14)
+    day = FIRST_DAY - timedelta(days=FORTNIGHT)
     while len(loads) < FILES_OF_YEARS:
         for part in range(20):
             at = _at(day)
