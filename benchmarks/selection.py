@@ -55,7 +55,7 @@ def _generate(path: Path) -> None:
             "INSERT INTO raw_unsubscribes BY NAME SELECT 1 AS load_id, n + 1 AS line, 1000 + n // 10000 AS mailing_id, "
             "10000000 + n AS mailing_to_user_id, 77 AS client_id, 'kunde' || n * 10 || '@example.com' AS recipient, "
             "TIMESTAMP '2025-01-01' + to_seconds(n) AS unsubscribed_at, "
-            "strftime(TIMESTAMP '2025-01-01' + to_seconds(n), '%Y-%m-%d %H:%M:%S') AS unsubscribed_at_local, "
+            "unsubscribed_at AS unsubscribed_at_local, "
             f"false AS unsubscribed_at_ambiguous FROM range({SUPPRESSED}) t(n)"
         )
 

@@ -107,7 +107,7 @@ def _note_loads(db: "duckdb.DuckDBPyConnection", name: str, first: int, files: i
 
 def _moment(name: str) -> str:
     at = f"(TIMESTAMP '2024-01-01' + to_days((n // {FILE_ROWS})::INTEGER) + to_seconds(n % 80000))"
-    return f"{at} AS {name}, strftime({at}, '%Y-%m-%d %H:%M:%S') AS {name}_local, false AS {name}_ambiguous"
+    return f"{at} AS {name}, {at} AS {name}_local, false AS {name}_ambiguous"
 
 
 def _who(load: str, line: str) -> str:

@@ -40,14 +40,14 @@ def given(name: str) -> str:
     return f"{name}:given"
 
 
-def stored_expressions(column: Column) -> list[pl.Expr]:
-    """Return the expressions of the stored columns, null where the text can't be read; of a timestamp the local time."""
+def stored_expression(column: Column) -> pl.Expr:
+    """Return the expression of what is stored, null where the text can't be read: of a timestamp the local time."""
     text = pl.col(given(column.name))
     if column.type == "int64":
-        return [text.cast(pl.Int64, strict=False).alias(column.name)]
+        return text.cast(pl.Int64, strict=False).alias(column.name)
     if column.type == "timestamp":
-        return [_local(column, text).alias(column.name), text.alias(f"{column.name}_local")]
-    return [text.alias(column.name)]
+        return _read(column, text).alias(_local(column))
+    return text.alias(column.name)
 
 
 def doubt(column: Column, *, clean: bool) -> pl.Expr:
@@ -85,7 +85,11 @@ def _unread(text: pl.Expr, stored: pl.Expr) -> pl.Expr:
     return stored.is_null() & text.is_not_null()
 
 
-def _local(column: Column, text: pl.Expr) -> pl.Expr:
+def _local(column: Column) -> str:
+    return f"{column.name}_local"
+
+
+def _read(column: Column, text: pl.Expr) -> pl.Expr:
     return text.str.to_datetime(
         column.format, time_unit="us", strict=False, exact=True, cache=False
     )
@@ -93,23 +97,24 @@ def _local(column: Column, text: pl.Expr) -> pl.Expr:
 
 def _timestamp(column: Column, text: pl.Expr) -> list[Check]:
     stored, exact = pl.col(column.name), _exact(column, text)
-    unread, local = _unread(text, stored), _local(column, text)
+    unread, local = _unread(text, stored), pl.col(_local(column))
     sample = pl.select(pl.datetime(2021, 1, 1, 12, 7, 55).dt.strftime(column.format)).item()
     return [
         Check(column.name, f"not a timestamp like {sample}", ~exact | (unread & local.is_null())),
         Check(
             column.name, "a local time that the clocks skip", unread & local.is_not_null() & exact
         ),
-        Check(column.name, "outside the years 1 to 9999", _is_far(stored) & exact),
+        Check(column.name, "outside the years 1 to 9999", _is_far(column) & exact),
     ]
 
 
 def _odd_time(column: Column, text: pl.Expr, stored: pl.Expr) -> pl.Expr:
-    return _unread(text, stored) | ~_exact(column, text) | _is_far(stored)
+    return _unread(text, stored) | ~_exact(column, text) | _is_far(column)
 
 
-def _is_far(stored: pl.Expr) -> pl.Expr:
-    return ~stored.is_between(datetime.min, datetime.max)  # noqa: DTZ901  as stored, without a zone
+def _is_far(column: Column) -> pl.Expr:
+    times = (pl.col(column.name), pl.col(_local(column)))
+    return pl.any_horizontal(~time.is_between(datetime.min, datetime.max) for time in times)  # noqa: DTZ901  as stored, without a zone
 
 
 def _exact(column: Column, text: pl.Expr) -> pl.Expr:
@@ -121,7 +126,7 @@ def _exact(column: Column, text: pl.Expr) -> pl.Expr:
         return text.str.contains(
             f"^{''.join(map(''.join, zip(literals, [*digits, ''], strict=True)))}$"
         )
-    return _local(column, text).dt.strftime(column.format) == text
+    return pl.col(_local(column)).dt.strftime(column.format) == text
 
 
 def _text(column: Column, text: pl.Expr) -> list[Check]:

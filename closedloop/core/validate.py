@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from closedloop.core.clock import in_utc
-from closedloop.core.columns import Check, checks, doubt, given, stored_expressions
+from closedloop.core.columns import Check, checks, doubt, given, stored_expression
 from closedloop.core.parse import Block
 from closedloop.core.rules import rules_of
 from closedloop.model.stored import StoredKind, stored_columns
@@ -80,11 +80,13 @@ def _typed(frame: pl.DataFrame, schema: Schema, zone: ZoneInfo) -> pl.DataFrame:
     """What is stored, beside the text it was made from."""
     columns = schema.columns.values()
     texts = frame.rename({column.name: given(column.name) for column in columns})
-    typed = texts.with_columns(e for column in columns for e in stored_expressions(column))
+    typed = texts.with_columns(stored_expression(column) for column in columns)
     for column in columns:
         if column.type == "timestamp":
-            times, ambiguous = in_utc(typed[column.name], zone)
-            typed = typed.with_columns(times, ambiguous.alias(f"{column.name}_ambiguous"))
+            times, ambiguous = in_utc(typed[f"{column.name}_local"], zone)
+            typed = typed.with_columns(
+                times.alias(column.name), ambiguous.alias(f"{column.name}_ambiguous")
+            )
     return typed
 
 

@@ -13,7 +13,7 @@ StoredKind = Literal["int64", "text", "timestamp", "boolean"]
 class StoredColumn:
     """One stored column: its name and kind, and the schema column `of` whose value it holds.
 
-    A timestamp is UTC without a zone, in microseconds.
+    A timestamp has no zone and is in microseconds: UTC, or the client's local time where it was delivered.
     """
 
     name: str
@@ -26,8 +26,8 @@ class StoredColumn:
 def stored_columns(schema: Schema) -> list[StoredColumn]:
     """Return the stored columns of a schema in order, without the row's line number.
 
-    A timestamp is stored as three columns, null together: its time in UTC, `<name>_local` as it was
-    delivered, and `<name>_ambiguous` where the local time came twice that night. Raises `ProjectError` if
+    A timestamp is stored as three columns, null together: its time in UTC, `<name>_local` the local time that was
+    delivered, and `<name>_ambiguous` where that came twice that night. Raises `ProjectError` if
     two columns would take one name.
     """
     stored = [part for column in schema.columns.values() for part in _parts(column)]
@@ -47,7 +47,7 @@ def _parts(column: Column) -> list[StoredColumn]:
     if column.type == "int64":
         kinds = {"": "int64"}
     elif column.type == "timestamp":
-        kinds = {"": "timestamp", "_local": "text", "_ambiguous": "boolean"}
+        kinds = {"": "timestamp", "_local": "timestamp", "_ambiguous": "boolean"}
     return [
         StoredColumn(column.name + suffix, kind, column.nullable, column.name, column.personal)
         for suffix, kind in kinds.items()

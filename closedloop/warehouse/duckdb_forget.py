@@ -186,9 +186,8 @@ def _sync(path: Path) -> None:
 
 
 def _texts(schema: Schema) -> list[StoredColumn]:
-    """Return the columns that hold delivered text, but for the local times."""
-    times = {column.name for column in schema.columns.values() if column.type == "timestamp"}
-    return [p for p in stored_columns(schema) if p.kind == "text" and p.of not in times]
+    """Return the columns that hold delivered text."""
+    return [part for part in stored_columns(schema) if part.kind == "text"]
 
 
 def _mailing_columns(schema: Schema) -> list[str]:

@@ -55,8 +55,8 @@ def delivered(schema: Schema) -> list[str]:
 
 
 def is_derived(part: StoredColumn) -> bool:
-    """Say whether a stored column's values are made from another one's."""
-    return part.kind in ("timestamp", "boolean")
+    """Say whether a stored column's values are made from another one's: the time in UTC is, the local one is not."""
+    return part.kind == "boolean" or (part.kind == "timestamp" and part.name == part.of)
 
 
 def refuse_taken_names(schema: Schema) -> None:

@@ -239,7 +239,7 @@ def moment(cell: str) -> Judged:
     second = local.replace(tzinfo=BERLIN, fold=1).astimezone(UTC)
     if first.astimezone(BERLIN).replace(tzinfo=None) != local:
         return [], ["a local time that the clocks skip"], []
-    return [first.replace(tzinfo=None), cell, first != second], [], []
+    return [first.replace(tzinfo=None), local, first != second], [], []
 
 
 def shown(content: bytes) -> str:

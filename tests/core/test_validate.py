@@ -147,11 +147,12 @@ def test_warnings_count_accepted_rows_only(schema: MakeSchema) -> None:
         pytest.param("9999-12-31 23:59:59", "9999-12-31T22:59:59", False, id="the end of time"),
     ],
 )
-def test_a_timestamp_is_stored_in_utc_beside_its_text(
+def test_a_timestamp_is_stored_in_utc_beside_the_local_time(
     schema: MakeSchema, *, text: str, utc: str, ambiguous: bool
 ) -> None:
     found = value(text, schema, type="timestamp")
-    assert found.accepted.rows() == [(2, datetime.fromisoformat(utc), text, ambiguous, "x")]
+    times = map(datetime.fromisoformat, (utc, text))
+    assert found.accepted.rows() == [(2, *times, ambiguous, "x")]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,14 @@ def test_a_timestamp_is_stored_in_utc_beside_its_text(
 )
 def test_no_time_is_guessed(schema: MakeSchema, text: str, rule: str) -> None:
     assert rules(value(text, schema, type="timestamp")) == [rule]
+
+
+@pytest.mark.parametrize("text", ["0000-12-31 23:00:00", "9999-12-31 23:00:00"])
+def test_neither_the_local_time_nor_that_in_utc_leaves_the_calendar(
+    schema: MakeSchema, text: str
+) -> None:
+    found = value(text, schema, ZoneInfo("America/New_York"), type="timestamp")
+    assert rules(found) == ["outside the years 1 to 9999"]
 
 
 @pytest.mark.parametrize(
@@ -229,10 +238,10 @@ def test_whole_numbers_are_those_of_python_written_plainly(
 def test_times_are_those_of_python_in_the_zone(schema: MakeSchema, texts: list[str]) -> None:
     found = checked("v\n" + "".join(f"{text}\n" for text in texts), schema(v={"type": "timestamp"}))
     expected = [read_time for text in texts if (read_time := python_time(text))]
-    assert found.accepted.select("v", "v_ambiguous").rows() == expected
+    assert found.accepted.select("v", "v_local", "v_ambiguous").rows() == expected
 
 
-def python_time(text: str) -> tuple[datetime, bool] | None:
+def python_time(text: str) -> tuple[datetime, datetime, bool] | None:
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", text):
         return None
     try:
@@ -241,7 +250,11 @@ def python_time(text: str) -> tuple[datetime, bool] | None:
     except (ValueError, OverflowError):
         return None
     skipped = first.astimezone(BERLIN).replace(tzinfo=None) != local.replace(tzinfo=None)
-    return None if skipped else (first.replace(tzinfo=None), first != second)
+    return (
+        None
+        if skipped
+        else (first.replace(tzinfo=None), local.replace(tzinfo=None), first != second)
+    )
 
 
 def test_the_stored_columns_are_those_of_the_accepted_rows(

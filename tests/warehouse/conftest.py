@@ -120,7 +120,7 @@ def _cells(schema: Schema, row: Row) -> Row:
         cells[column.name] = given
         if column.type == "timestamp" and given is not None:
             cells[column.name] = _moment(given)
-            cells[f"{column.name}_local"] = f"{_moment(given):%Y-%m-%d %H:%M:%S}"
+            cells[f"{column.name}_local"] = _moment(given)
             cells[f"{column.name}_ambiguous"] = row.get(f"{column.name}_ambiguous", False)
     return cells
 

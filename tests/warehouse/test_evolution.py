@@ -1,6 +1,7 @@
 """Schemas change under a filled warehouse: what follows by itself, and what is refused."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -43,7 +44,7 @@ def test_a_new_nullable_column_is_added_to_table_and_view(
     ]
     take("clicks", 4, [{"shop": "Köln", "seen_at": "4 10:00"}], shape=grown["clicks"])
     found = warehouse.rows("SELECT link_id, shop, seen_at_local FROM clicks ORDER BY link_id")
-    assert [tuple(row.values()) for row in found] == [(1, "Köln", "2026-03-04 10:00:00"), (7, None, None)]  # fmt: skip
+    assert [tuple(row.values()) for row in found] == [(1, "Köln", datetime.fromisoformat("2026-03-04 10:00")), (7, None, None)]  # fmt: skip
     assert warehouse.prepare(list(grown.values())) == []
 
 
