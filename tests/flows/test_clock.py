@@ -1,23 +1,10 @@
 """Runs whose clock steps, repeats an hour, leaves one out, or stood still while the machine slept."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
-
 import pytest
 
 from closedloop.errors import TryLater
 from closedloop.model.run import PullResult, RunReport, SendResult
-
-Put = Callable[..., None]
-
-
-class Desk(Protocol):
-    put: Put
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-    def edit(self, name: str, old: str, new: str) -> None: ...
-    def uploads(self) -> list[str]: ...
+from tests.flows.desk import Desk
 
 
 def outcome(report: RunReport) -> str:

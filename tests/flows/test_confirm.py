@@ -1,43 +1,21 @@
 """A wave is confirmed once something shows that it was mailed."""
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from closedloop.core.report import seen_waves, troubles
 from closedloop.errors import LogInRefused, OutcomeUnknown, RemoteError, Suspended
-from closedloop.model.error_file import ErrorFile
 from closedloop.model.run import PullResult, RunReport, SendResult
-from closedloop.model.wave import Wave, WaveState
+from closedloop.model.wave import WaveState
 from closedloop.remote.memory import MemoryRemote
+from tests.flows.desk import Desk
 
 MAILINGS = b"id;compoundMasterId;mailingGroupId;mailing.recipientLists;started;finished\n"
 LOG = b"id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category"
 PEOPLE = ("anna", "ben", "clara")
 UPLOAD = "20261124070000_subscribers.csv"
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def waves(self) -> list[Wave]: ...
-
-    def rows(self, sql: str) -> list[dict[str, Any]]: ...
-
-    def open_errors(self) -> list[ErrorFile]: ...
-
-    def left(self, folder: str) -> list[str]: ...
 
 
 def delivered(desk: Desk, day: str, people: int = 3, mailing: int = 7, *, wave: int = 0) -> None:

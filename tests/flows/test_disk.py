@@ -5,30 +5,18 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 
 from closedloop.errors import StateTrouble
 from closedloop.model.run import PullResult, RunReport, SendResult
+from tests.flows.desk import Desk
 
 HEAD = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 ROWS = 3000
 ROOMY = 200_000
 
 Mount = Callable[[Path, int], None]
-
-
-class Desk(Protocol):
-    root: Path
-    put: Callable[..., None]
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-    def customers(self, *addresses: str, head: str = ...) -> None: ...
-    def rows(self, sql: str) -> list[dict[str, Any]]: ...
-    def left(self, folder: str) -> list[str]: ...
-    def uploads(self) -> list[str]: ...
 
 
 @pytest.fixture

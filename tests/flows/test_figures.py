@@ -4,16 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedloop.emulator.config import KINDS, Config, Export, Reactions
 from closedloop.emulator.platform import Platform
-from closedloop.model.run import RunReport
-from closedloop.remote.memory import MemoryRemote
+from tests.flows.desk import Desk
 
 FIRST = date(2026, 10, 22)  # a Thursday; the clock goes back on the 25th
 DAYS = 5
@@ -27,21 +25,6 @@ EXTRA = {
     "WELLE_ID": '{ name = "wave_id", type = "int64", nullable = true, optional = true }',
     "Vorname": '{ name = "first_name", type = "string", nullable = true, optional = true }',
 }
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def customers(self, *addresses: str, head: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def rows(self, sql: str) -> list[dict[str, Any]]: ...
 
 
 days = st.sampled_from([FIRST + timedelta(days=number) for number in range(DAYS)])

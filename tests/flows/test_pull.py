@@ -3,19 +3,17 @@
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from closedloop.core.report import troubles
-from closedloop.core.restart import Choice
 from closedloop.errors import ProjectError, RemoteError
-from closedloop.model.error_file import ErrorFile
 from closedloop.model.file import RemoteFile
 from closedloop.model.run import FileStatus, PullResult, RunReport
-from closedloop.model.wave import Wave
 from closedloop.remote.base import Progress, quiet
 from closedloop.remote.memory import MemoryRemote
+from tests.flows.desk import Desk
 
 CLICKS = (
     b"linkId;mailingId;mailingToUserId;mailingGroupId;userId;created;"
@@ -23,29 +21,6 @@ CLICKS = (
 )
 LEFT = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 LOG = b"id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category\n"
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def rows(self, sql: str) -> list[dict[str, Any]]: ...
-
-    def left(self, folder: str) -> list[str]: ...
-
-    def quarantine(self) -> list[dict[str, str]]: ...
-
-    def restart(
-        self, choice: Choice | None = ..., **given: Any
-    ) -> list[RunReport | Wave | None]: ...
-
-    def resolved_errors(self) -> list[ErrorFile]: ...
 
 
 def click(browser: bytes = b"Firefox", number: int = 1) -> bytes:

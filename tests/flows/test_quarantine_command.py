@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import pytest
 
@@ -11,21 +11,12 @@ from closedloop.flows.runner import alone
 from closedloop.locks import Patience
 from closedloop.project import load_project
 from closedloop.state import StateFolder
+from tests.flows.desk import Desk
 
 NAME = "20261120_unsubscribes.csv"
 HEAD = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 GOOD = b"44;1;9;anna@example.com;2026-11-19 12:00:00\n"
 BAD = b"44;x;9;\x1bben@example.com;never\n"
-
-
-class Desk(Protocol):
-    root: Path
-
-    def pull(self, at: str = ..., **given: Any) -> Any: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def rows(self, sql: str) -> list[dict[str, Any]]: ...
 
 
 class Ended(NamedTuple):

@@ -4,39 +4,21 @@ import csv
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 
 from closedloop.cli import cli, outcome
 from closedloop.core.corrected import MORE_THAN_ONE, NOTHING_LEFT, TWO_WAYS
 from closedloop.errors import ClosedLoopError, ProjectError
-from closedloop.flows.replay import TAKEN_OUT, Replayed
+from closedloop.flows.replay import TAKEN_OUT
 from closedloop.ledger import Ledger
 from closedloop.model.run import FileOutcome, FileStatus, PullResult, RunReport
+from tests.flows.desk import Desk
 
 NAME = "20261120_unsubscribes.csv"
 # Another order than the schema's: who only looks at the rejected rows can't know it.
 HEAD = b"mailingToUserId;mailingId;mailingGroupId;userId;created\n"
 STAMP = "not a timestamp like 2021-01-01 12:07:55"
-
-
-class Desk(Protocol):
-    root: Path
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def replay(self, name: str, corrected: Path | None = ..., **given: Any) -> Replayed: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def rows(self, sql: str) -> list[dict[str, Any]]: ...
-
-    def left(self, folder: str) -> list[str]: ...
-
-    def quarantine(self) -> list[dict[str, str]]: ...
 
 
 def left(number: int, at: str = "2026-11-19 12:00:00") -> bytes:

@@ -1,40 +1,21 @@
 """A wave is sent once more to those whom it bounced softly, and to nobody else."""
 
 import csv
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from closedloop.errors import ProjectError, RemoteError, TryLater
 from closedloop.model.run import RunReport, SendResult
-from closedloop.model.wave import Wave, WaveState
+from closedloop.model.wave import WaveState
 from closedloop.remote.memory import MemoryRemote
+from tests.flows.desk import Desk
 
 MAILINGS = "id;compoundMasterId;mailingGroupId;mailing.recipientLists;started;finished\n"
 LOG = "id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category\n"
 RESPONSES = "mailingId;mailingToUserId;mailingGroupId;userId;created;category\n"
 LEFT = "mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 FIRST, AT = 20261124070000, "2026-11-26T06:00"
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def customers(self, *addresses: str, head: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def uploads(self) -> list[str]: ...
-
-    def waves(self) -> list[Wave]: ...
 
 
 def deliver(desk: Desk, day: str, mailing: int, started: str, statuses: dict[str, str]) -> None:

@@ -4,51 +4,20 @@ import json
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
-from closedloop.core.restart import Choice
 from closedloop.errors import ClosedLoopError, ProjectError, Suspended
 from closedloop.ledger import Ledger
-from closedloop.model.error_file import Case, ErrorFile
+from closedloop.model.error_file import Case
 from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
-from closedloop.model.wave import Wave
 from closedloop.remote.memory import MemoryRemote
+from tests.flows.desk import Desk
 
 LEFT = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 BROKEN = b"mailingId;mailingToUserId\n1;1\n"
 UPLOAD = "20261124070000_subscribers.csv"
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def restart(
-        self, choice: Choice | None = ..., at: str = ..., **given: Any
-    ) -> list[RunReport | Wave | None]: ...
-
-    def open_errors(self) -> list[ErrorFile]: ...
-
-    def customers(self, *addresses: str, head: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def waves(self) -> list[Wave]: ...
-
-    def left(self, folder: str) -> list[str]: ...
-
-    def open_error(self) -> ErrorFile: ...
-
-    def ending(self) -> str: ...
 
 
 def left(address: str, number: int = 1) -> bytes:

@@ -3,17 +3,15 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
-from closedloop.core.restart import Act, Choice, act_for
+from closedloop.core.restart import Act, act_for
 from closedloop.errors import ClosedLoopError, LogInRefused, ProjectError, RemoteError, Suspended
-from closedloop.model.error_file import Case, ErrorFile
-from closedloop.model.run import RunReport
-from closedloop.model.wave import Wave
+from closedloop.model.error_file import Case
 from closedloop.remote.memory import MemoryRemote
+from tests.flows.desk import Desk
 
 LEFT = (
     b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
@@ -22,35 +20,6 @@ LEFT = (
 UPLOAD = "20261124070000_subscribers.csv"
 CONSTANT = "/errors/import.error"
 NOTED = "20261130_import_error.txt"
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def restart(
-        self, choice: Choice | None = ..., at: str = ..., **given: Any
-    ) -> list[RunReport | Wave | None]: ...
-
-    def open_errors(self) -> list[ErrorFile]: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def uploads(self) -> list[str]: ...
-
-    def open_error(self) -> ErrorFile: ...
-
-    def ending(self) -> str: ...
-
-    def add_errors_folder(self) -> None: ...
-
-    def halt(self, upload: str = ...) -> None: ...
 
 
 class Locked(MemoryRemote):

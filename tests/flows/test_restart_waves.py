@@ -3,17 +3,16 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from closedloop.core.restart import Choice
 from closedloop.errors import ClosedLoopError, OutcomeUnknown, ProjectError, RemoteError
-from closedloop.model.error_file import ErrorFile
-from closedloop.model.run import RunReport, SendResult
-from closedloop.model.wave import Wave, WaveState
+from closedloop.model.run import SendResult
+from closedloop.model.wave import WaveState
 from closedloop.remote.memory import MemoryRemote
+from tests.flows.desk import Desk
 
 LEFT = (
     b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
@@ -21,41 +20,6 @@ LEFT = (
 )
 UPLOAD = "20261124070000_subscribers.csv"
 AGAIN = "20261124073000_subscribers.csv"
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def restart(
-        self, choice: Choice | None = ..., at: str = ..., **given: Any
-    ) -> list[RunReport | Wave | None]: ...
-
-    def open_errors(self) -> list[ErrorFile]: ...
-
-    def customers(self, *addresses: str, head: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def waves(self) -> list[Wave]: ...
-
-    def left(self, folder: str) -> list[str]: ...
-
-    def uploads(self) -> list[str]: ...
-
-    def open_error(self) -> ErrorFile: ...
-
-    def ending(self) -> str: ...
-
-    def add_errors_folder(self) -> None: ...
-
-    def halt(self, upload: str = ...) -> None: ...
 
 
 class DeadLine(MemoryRemote):

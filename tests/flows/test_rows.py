@@ -1,37 +1,16 @@
 """Every run that told a person of something can be looked up by the name that the person was told."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from closedloop.errors import ClosedLoopError, ImportHalted, RemoteError
 from closedloop.ledger import Ledger, Run
-from closedloop.model.error_file import ErrorFile
-from closedloop.model.run import RunReport
 from closedloop.remote.memory import MemoryRemote
-from closedloop.state import StateFolder
+from tests.flows.desk import Desk
 
 CLICKS = b"linkId;mailingId;mailingToUserId;mailingGroupId;userId;created\n"
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    @property
-    def state(self) -> StateFolder: ...
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def open_errors(self) -> list[ErrorFile]: ...
 
 
 class Odd(MemoryRemote):

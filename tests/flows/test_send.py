@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -24,44 +24,13 @@ from closedloop.errors import (
     UntoldWave,
 )
 from closedloop.ledger import Ledger
-from closedloop.model.error_file import ErrorFile
 from closedloop.model.run import RunReport, SendResult
-from closedloop.model.wave import Wave, WaveState
+from closedloop.model.wave import WaveState
 from closedloop.remote.memory import MemoryRemote
+from tests.flows.desk import Desk
 
 LEFT = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 LOG = b"id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category\n"
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def restart(
-        self, choice: Choice | None = ..., at: str = ..., **given: Any
-    ) -> list[RunReport | Wave | None]: ...
-
-    def open_errors(self) -> list[ErrorFile]: ...
-
-    def resolved_errors(self) -> list[ErrorFile]: ...
-
-    def run(self, job: str, at: str, **given: Any) -> RunReport: ...
-
-    def customers(self, *addresses: str, head: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def waves(self) -> list[Wave]: ...
-
-    def left(self, folder: str) -> list[str]: ...
-
-    def uploads(self) -> list[str]: ...
 
 
 class Importing(MemoryRemote):

@@ -4,15 +4,13 @@ import csv
 import io
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations, count
-from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 
 from closedloop.emulator.config import Config, Export, Reactions
 from closedloop.emulator.platform import Platform
-from closedloop.model.run import FileOutcome, FileStatus, PullResult, RunReport
-from closedloop.remote.memory import MemoryRemote
+from closedloop.model.run import FileOutcome, FileStatus, PullResult
+from tests.flows.desk import Desk
 
 SECONDS = count()
 LOADED = {FileStatus.LOADED, FileStatus.RESTATED}
@@ -39,23 +37,6 @@ TEXTS = {
     "automated_opens": (3, 5, 6),
     "responses": (3, 5),
 }
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def customers(self, *addresses: str, head: str = ...) -> None: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def rows(self, sql: str) -> list[dict[str, Any]]: ...
 
 
 @pytest.fixture

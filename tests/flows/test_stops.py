@@ -1,7 +1,6 @@
 """Runs that are told to end at each of their safe points in turn: the next run goes on, and nothing is lost or doubled."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 import pytest
 
@@ -10,20 +9,10 @@ from closedloop.model.run import RunReport
 from closedloop.remote.base import Progress
 from closedloop.remote.stoppable import StoppableRemote
 from closedloop.stopping import Stopping
+from tests.flows.desk import Desk
 
 HEAD = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 FEWEST_POINTS = 4
-
-
-class Desk(Protocol):
-    put: Callable[..., None]
-    remote: Any
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-    def rows(self, sql: str) -> list[dict[str, Any]]: ...
-    def left(self, folder: str) -> list[str]: ...
-    def uploads(self) -> list[str]: ...
 
 
 class Told(Stopping):

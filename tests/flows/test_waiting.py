@@ -1,37 +1,16 @@
 """A wave waits while an earlier one of its source mailing is not confirmed, and not for ever."""
 
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from closedloop.errors import TryLater
 from closedloop.model.run import RunReport, SendResult
-from closedloop.model.wave import Wave
-from closedloop.remote.memory import MemoryRemote
+from tests.flows.desk import Desk
 
 LEFT = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 MAILINGS = b"id;compoundMasterId;mailingGroupId;mailing.recipientLists;started;finished\n"
 LOG = b"id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category\n"
-
-
-class Desk(Protocol):
-    root: Path
-    remote: MemoryRemote
-
-    def pull(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def send(self, at: str = ..., **given: Any) -> RunReport: ...
-
-    def put(self, name: str, content: bytes, modified: str = ...) -> None: ...
-
-    def run(self, job: str, at: str, **given: Any) -> RunReport: ...
-
-    def edit(self, name: str, old: str, new: str) -> None: ...
-
-    def uploads(self) -> list[str]: ...
-
-    def waves(self) -> list[Wave]: ...
 
 
 @pytest.fixture
