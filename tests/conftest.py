@@ -21,6 +21,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from hypothesis import HealthCheck, settings
 
 from closedloop.model.settings import Client
 
@@ -35,6 +36,10 @@ def pytest_configure() -> None:
     """Hear SIGINT, so that what the tests start does, too: whoever was started in the background has it ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A busy machine is slow, and a slow example is not a wrong one.
+    patient = [HealthCheck.too_slow]
+    settings.register_profile("patient", settings(), deadline=None, suppress_health_check=patient)
+    settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

@@ -61,7 +61,6 @@ configs = st.builds(
 
 @settings(
     max_examples=12,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(config=configs, pulled=st.sets(st.integers(0, DAYS - 1)), known=st.booleans())

@@ -123,7 +123,6 @@ def rows(warehouse: Warehouse, sql: str, *parameters: str) -> list[str]:
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(loads=LOADS)

@@ -109,7 +109,6 @@ def picture(warehouse: Warehouse, clients: tuple[str, ...]) -> dict[str, list[st
 
 @settings(
     max_examples=12,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
