@@ -26,9 +26,9 @@ def repeated(texts: pl.Series) -> pl.Series:
     hashes = texts.hash()
     if hashes.n_unique() == len(hashes):
         return pl.Series([], dtype=pl.UInt32)
-    doubtful = hashes.is_duplicated()
-    again = texts.filter(doubtful).is_first_distinct().not_()
-    return doubtful.arg_true().filter(again)
+    again = hashes.filter(hashes.is_first_distinct().not_())
+    doubtful = hashes.is_in(again.implode()).arg_true()
+    return doubtful.filter(texts.gather(doubtful).is_first_distinct().not_())
 
 
 def _together(texts: pl.Series) -> bytes:

@@ -156,20 +156,37 @@ def decide(
     A row that does not fit keeps its reason; then come the suppressed (normalised `address`, `reason`), the blocklist
     (patterns with `*`), and of the rest each address once, the first one.
     """
+    reasons = _without_those_who_left(addresses, reasons, suppressed)
+    if blocklist:
+        reasons = _without_listed(addresses, reasons, blocklist)
+    mailed = reasons.is_null().arg_true()
+    again = mailed.gather(repeated(addresses.gather(mailed)))
+    return reasons.scatter(again, "duplicate")
+
+
+def _without_those_who_left(
+    addresses: pl.Series, reasons: pl.Series, suppressed: pl.DataFrame
+) -> pl.Series:
     left = suppressed.select("address", pl.col("reason").alias("left"))
     left = left.unique("address", keep="first", maintain_order=True)
-    rows = pl.DataFrame({"address": addresses, "reason": reasons}).join(
-        left, on="address", how="left", maintain_order="left"
-    )
+    # Equal texts have equal hashes, so only these need be compared, and most need not.
+    doubtful = addresses.hash().is_in(left["address"].hash().implode()).arg_true()
+    rows = pl.DataFrame({"address": addresses.gather(doubtful), "reason": reasons.gather(doubtful)})
+    rows = rows.join(left, on="address", how="left", maintain_order="left")
+    # A copy, since scattering changes what the caller gave.
+    return reasons.clone().scatter(doubtful, rows.select(pl.coalesce("reason", "left")).to_series())
+
+
+def _without_listed(
+    addresses: pl.Series, reasons: pl.Series, blocklist: Sequence[str]
+) -> pl.Series:
     patterns = pl.Series(blocklist, dtype=pl.String).to_frame("pattern")
     patterns = patterns.select(normalised(pl.col("pattern")))
     listed = pl.when(blocked(pl.col("address"), patterns["pattern"].to_list())).then(
         pl.lit("blocklisted")
     )
-    rows = rows.select("address", pl.coalesce("reason", "left", listed).alias("reason"))
-    mailed = rows["reason"].is_null().arg_true()
-    again = mailed.gather(repeated(rows["address"].gather(mailed)))
-    return rows["reason"].scatter(again, "duplicate")
+    rows = pl.DataFrame({"address": addresses, "reason": reasons})
+    return rows.select(pl.coalesce("reason", listed)).to_series()
 
 
 def dropped(reasons: pl.Series) -> dict[str, int]:
