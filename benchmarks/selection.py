@@ -58,6 +58,7 @@ def _generate(path: Path) -> None:
             "unsubscribed_at AS unsubscribed_at_local, "
             f"false AS unsubscribed_at_ambiguous FROM range({SUPPRESSED}) t(n)"
         )
+        db.execute("DELETE FROM marked")
 
 
 def ours() -> None:

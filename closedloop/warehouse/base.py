@@ -105,7 +105,10 @@ class Warehouse(Protocol):
         ...
 
     def suppressed(self, client: str, among: "pl.Series") -> "pl.DataFrame":
-        """Return who of these must not be mailed: `address` as the view `suppressions` has it, `reason` (unsubscribed, bounced)."""
+        """Return who of these must not be mailed: `address` as the view `suppressions` has it, `reason` (unsubscribed, bounced).
+
+        Addresses may be told apart by hashes alone: that somebody else is returned as well is unlikely, not impossible.
+        """
         ...
 
     def spellings(self, client: str) -> "pl.DataFrame":

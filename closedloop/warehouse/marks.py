@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from closedloop.model.stored import stored_columns
 from closedloop.model.table import Schema
+from closedloop.warehouse import hashes
 from closedloop.warehouse.gist import LOG, draw, draw_anew, gist_of, note_spoken_of
 from closedloop.warehouse.tables import delivered, quoted, raw_name
 
@@ -57,6 +58,7 @@ def mark_all(connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema])
     """Mark the rows of those schemas anew that are not marked as they are compared by now."""
     known = {Marking(*row) for row in connection.execute("FROM marked").fetchall()}
     mark_anew(connection, [schema for schema in schemas if marking(schema) not in known])
+    hashes.keep_up_with_duckdb(connection)
 
 
 def mark_anew(connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema]) -> None:
@@ -71,6 +73,8 @@ def mark_anew(connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema]
         connection.execute("INSERT INTO marked VALUES (?, ?, ?, ?, ?)", [*wanted])
     if any(gist_of(schema) for schema in schemas):
         draw_anew(connection, "true")
+    if any(schema.name == hashes.UNSUBSCRIBES for schema in schemas):
+        hashes.draw(connection, "true")
 
 
 def mark(
@@ -93,6 +97,8 @@ def mark(
     elif wanted.schema == LOG:
         draw(connection, f"load_id = {load_id}")
     note_spoken_of(connection, wanted.schema, f"load_id = {load_id}")
+    if wanted.schema == hashes.UNSUBSCRIBES:
+        hashes.draw(connection, f"load_id = {load_id}")
 
 
 def _compare(
@@ -125,7 +131,7 @@ def take_out(connection: "duckdb.DuckDBPyConnection", load_id: int) -> None:
     others: list[int] = []
     if wanted and wanted.key:
         others = _unmark_rivals(connection, wanted, load_id)
-    marks = ("superseded", "contested", "sending_log_counts", "noted")
+    marks = ("superseded", "contested", "sending_log_counts", "noted", "unsubscribed_hashes")
     for table in (raw_name(schema), "rejects", "loads", *marks):
         connection.execute(f"DELETE FROM {quoted(table)} WHERE load_id = ?", [load_id])
     if wanted and others:

@@ -19,7 +19,14 @@ OWN_COLUMNS = ("load_id", "line", "client", "file")
 """What the warehouse adds to each delivered row, in its table or its view."""
 
 OWN_TABLES = {"loads", "rejects", "sent_waves", "schema_version", "bounce_limits"}
-OWN_TABLES |= {"superseded", "contested", "marked", "sending_log_counts", "noted"}
+OWN_TABLES |= {
+    "superseded",
+    "contested",
+    "marked",
+    "sending_log_counts",
+    "noted",
+    "unsubscribed_hashes",
+}
 _OWN_VIEWS = {"campaigns", "waves", "mailing_waves", "link_clicks", "suppressions", "deliveries"}
 _OF_DELIVERIES = {"client", "day", "came", "missing", "rows", "files"}
 OWN_NAMES = OWN_TABLES | _OWN_VIEWS | _OF_DELIVERIES

@@ -9,7 +9,7 @@ from closedloop.warehouse.views import text_of
 if TYPE_CHECKING:
     import duckdb
 
-VERSION = 4
+VERSION = 5
 """The version of sql/tables.sql."""
 
 CHANGES = {
@@ -27,6 +27,10 @@ CHANGES = {
     4: (
         "CREATE TABLE noted (load_id INTEGER NOT NULL, line BIGINT NOT NULL, mailing_to_user_id BIGINT, address VARCHAR USING COMPRESSION uncompressed, sent_at TIMESTAMP, mailing_id BIGINT, sending_status VARCHAR, delivery_status VARCHAR, response_category VARCHAR)",
     ),
+    5: (
+        "CREATE TABLE unsubscribed_hashes (load_id INTEGER NOT NULL, line BIGINT NOT NULL, who UBIGINT NOT NULL)",
+        "ALTER TABLE schema_version ADD COLUMN hashed UBIGINT",
+    ),
 }
 """What makes a warehouse of each version out of the one before."""
 
@@ -35,7 +39,7 @@ def bring_up_to_date(connection: "duckdb.DuckDBPyConnection", path: Path, *, is_
     """Create the tables, or change those that are there; raises `WarehouseError` where a newer program made them."""
     if is_new:
         connection.execute(text_of("tables"))
-        connection.execute("INSERT INTO schema_version VALUES (?, NULL)", [VERSION])
+        connection.execute("INSERT INTO schema_version VALUES (?, NULL, NULL)", [VERSION])
     ((version,),) = connection.execute("SELECT version FROM schema_version").fetchall()
     if version > VERSION:
         raise WarehouseError(

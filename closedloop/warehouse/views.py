@@ -46,22 +46,28 @@ def fingerprint(wanted: Sequence[View]) -> str:
 
 
 def suppressions_among(addresses: str) -> str:
-    """Return the query behind the view `suppressions`, for those alone that a table of one column, `address`, holds."""
-    found = text_of("suppressions")
+    """Return the query behind the view `suppressions`, for those alone whose hash an `address` of a table has."""
+    found = _read("suppressions")
+    hashes = f"SELECT hash(address) AS who FROM {addresses}"
     for part, narrowed in (
-        ("FROM left_by", f"FROM left_by WHERE address IN (FROM {addresses})"),
         (
-            "SELECT who FROM often\n    UNION\n    SELECT hash(recipient) FROM unsubscribed",
-            f"SELECT hash(address) AS who FROM {addresses}",
+            "SELECT client, address_of(recipient) AS address, unsubscribed_at\n    FROM unsubscribes\n    WHERE recipient IS NOT NULL",
+            _read("unsubscribed_by_hash").replace("SELECT who FROM asked", hashes),
         ),
+        ("n.address IS NOT NULL", f"hash(n.address) IN ({hashes})"),
+        ("SELECT who FROM often\n    UNION\n    SELECT hash(recipient) FROM unsubscribed", hashes),
     ):
         found = found.replace(part, narrowed)
-    return found
+    return _with_addresses(found)
 
 
 def text_of(name: str) -> str:
     """Return the text of a file in sql/, with the address of a recipient as sql/address.sql makes it."""
-    return _read(name).replace("address_of(recipient)", _read("address").strip())
+    return _with_addresses(_read(name))
+
+
+def _with_addresses(text: str) -> str:
+    return text.replace("address_of(recipient)", _read("address").strip())
 
 
 def _read(name: str) -> str:

@@ -106,6 +106,15 @@ def test_after_forgetting_no_file_holds_the_address(busy: Any, forget: Forget) -
     assert "anna" not in ended.out.lower()
 
 
+def test_after_forgetting_no_hash_of_the_address_is_left(busy: Any, forget: Forget) -> None:
+    hashes = (
+        "select count(*) as hashes from unsubscribed_hashes where who = hash('anna@example.com')"
+    )
+    assert busy.rows(hashes) != [{"hashes": 0}]
+    forget("anna@example.com")
+    assert busy.rows(hashes) == [{"hashes": 0}]
+
+
 @pytest.mark.usefixtures("busy")
 def test_what_was_done_is_counted_by_place(forget: Forget) -> None:
     ended = forget("anna@example.com")

@@ -237,10 +237,14 @@ def test_a_warehouse_of_an_older_program_goes_on(
     take("clicks", 4, [{}])
     take("links", 3, [{"link_id": 7}])
     take("links", 4, [{"link_id": 7}])
+    take("unsubscribes", 4, [{"recipient": "a@example.com"}])
     warehouse.close()
     with duckdb.connect(path) as connection:
-        for table in ("superseded", "contested", "marked", "sending_log_counts", "noted"):
+        for table in (
+            "superseded", "contested", "marked", "sending_log_counts", "noted", "unsubscribed_hashes",
+        ):  # fmt: skip
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE schema_version DROP COLUMN hashed")
         for column in ("resend_of", "confirmed_at", "confirmed_by"):
             connection.execute("DROP VIEW IF EXISTS waves")
             connection.execute(f"ALTER TABLE sent_waves DROP COLUMN {column}")
@@ -250,6 +254,20 @@ def test_a_warehouse_of_an_older_program_goes_on(
         assert newer.rows("SELECT confirmed_by, resend_of FROM waves") == []
         assert len(newer.rows("FROM clicks")) == 1
         assert [row["file"] for row in newer.rows("FROM links")] == ["20260304_links.csv"]
+        assert newer.suppressed("de", pl.Series(["a@example.com"])).height == 1
+
+
+def test_a_duckdb_that_hashes_in_another_way_finds_who_left(
+    path: Path, schemas: dict[str, Schema], take: Take, warehouse: Warehouse
+) -> None:
+    take("unsubscribes", 3, [{"recipient": "a@example.com"}])
+    warehouse.close()
+    with duckdb.connect(path) as connection:
+        connection.execute("UPDATE unsubscribed_hashes SET who = 7")
+        connection.execute("UPDATE schema_version SET hashed = 7")
+    with DuckDBWarehouse(path, 0, Suppression()) as newer:
+        newer.prepare(list(schemas.values()))
+        assert newer.suppressed("de", pl.Series(["a@example.com"])).height == 1
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,9 @@ def assert_views_are_as_defined(filled: Warehouse, client: str) -> None:
     assert rows(filled, figures, client) == rows(filled, JUDGED, client, client)
     barred = rows(filled, "SELECT * EXCLUDE (client) FROM suppressions WHERE client = ?", client)
     assert barred == rows(filled, SUPPRESSED, client, client, client)
+    told = filled.suppressed(client, pl.Series(["a@example.com", "b@example.com", "c@example.com"]))
+    reasons = "SELECT recipient, reason FROM suppressions WHERE client = ? ORDER BY ALL"
+    assert sorted(told.rows()) == [tuple(row.values()) for row in filled.rows(reasons, [client])]
 
 
 def test_what_a_restated_file_had_outdated_counts_again(warehouse: Warehouse, take: Take) -> None:

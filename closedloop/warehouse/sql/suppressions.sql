@@ -81,12 +81,15 @@ told AS (
     JOIN loads l ON l.load_id = n.load_id
     WHERE n.mailing_to_user_id IN (SELECT mailing_to_user_id FROM mailings_to_them)
     UNION ALL
-    SELECT client, mailing_to_user_id, address_of(recipient), responded_at, NULL,
-        CASE WHEN category = 'fatal_bounce' THEN 1 ELSE 0 END, true
-    FROM responses
-    WHERE category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
+    -- A mailing bounces once, in however many files the response stands, so these are read as they were delivered.
+    SELECT l.client, r.mailing_to_user_id, address_of(recipient), r.responded_at, NULL,
+        CASE WHEN r.category = 'fatal_bounce' THEN 1 ELSE 0 END, true
+    FROM raw_responses r
+    JOIN loads l ON l.load_id = r.load_id
+    WHERE r.category IN ('fatal_bounce', 'bounce', 'temporary_bounce')
+        AND NOT EXISTS (SELECT 1 FROM superseded s WHERE s.load_id = r.load_id AND s.line = r.line)
         AND EXISTS (
-            SELECT 1 FROM mailings_to_them t WHERE t.mailing_to_user_id IS NOT DISTINCT FROM responses.mailing_to_user_id
+            SELECT 1 FROM mailings_to_them t WHERE t.mailing_to_user_id IS NOT DISTINCT FROM r.mailing_to_user_id
         )
 ),
 bounces AS (

@@ -2,7 +2,8 @@
 
 CREATE TABLE schema_version (
     version INTEGER NOT NULL,  -- of these tables
-    views   VARCHAR            -- fingerprint of the views, so that they are written only when they change
+    views   VARCHAR,           -- fingerprint of the views, so that they are written only when they change
+    hashed  UBIGINT            -- what the DuckDB that drew the hashes makes of a sample
 );
 
 CREATE TABLE loads (
@@ -84,6 +85,13 @@ CREATE TABLE noted (
     sending_status     VARCHAR,
     delivery_status    VARCHAR,
     response_category  VARCHAR
+);
+
+-- Unsubscribes that name their recipient, by the hash of the address as `suppressions` has it.
+CREATE TABLE unsubscribed_hashes (
+    load_id INTEGER NOT NULL,
+    line    BIGINT  NOT NULL,
+    who     UBIGINT NOT NULL
 );
 
 -- The schemas whose rows are marked so, and how they are compared.
