@@ -142,18 +142,31 @@ class Desk:
         self.remote.remove(f"/incoming/{upload}")
         self.remote.put(f"/errors/{upload}.error", b"1;QUOTING;", moment("2026-11-24T06:10"))
 
+    def add_test_recipients(self) -> None:
+        """Name those who get a test."""
+        self._write("testers.csv", "Email;Anrede;Vorname;Nachname\nme@example.com;;;\n")
+        self._append('\n[test_recipients]\nfile = "testers.csv"\n')
+
+    def add_products(self) -> None:
+        """Let product data go out with each wave."""
+        self._write("products.csv", "id;name\n1;Shoes\n2;Hat\n")
+        self._write(
+            "schemas/products.toml",
+            '[table]\nname = "products"\nfile = "{date:%Y%m%d%H%M%S}_products.csv"\nheader = "none"\n'
+            '[columns]\nid = { name = "id", type = "int64" }\nname = { name = "name", type = "string" }\n',
+        )
+        self._append('\n[product_data]\nschema = "products"\nfile = "products.csv"\n')
+
     def customers(self, *addresses: str, head: str = "Email;Anrede;Vorname;Nachname") -> None:
         """Write the customer database; a text with a separator is a whole row."""
         rows = (text if ";" in text else f"{text};Frau;Anna;Müller" for text in addresses)
-        text = "".join(f"{row}\n" for row in [head, *rows])
-        (self.root / "customers.csv").write_text(text, encoding="utf-8")
+        self._write("customers.csv", "".join(f"{row}\n" for row in [head, *rows]))
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Change a project file as its user does."""
-        path = self.root / name
-        text = path.read_text(encoding="utf-8")
+        text = (self.root / name).read_text(encoding="utf-8")
         assert old in text, f"{name} does not hold {old!r}"
-        path.write_text(text.replace(old, new), encoding="utf-8")
+        self._write(name, text.replace(old, new))
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Ask the warehouse."""
@@ -185,6 +198,14 @@ class Desk:
     def state(self) -> StateFolder:
         """The state folder."""
         return StateFolder(self.root / "var")
+
+    def _write(self, name: str, text: str) -> None:
+        (self.root / name).write_text(text, encoding="utf-8")
+
+    def _append(self, section: str) -> None:
+        """Add a section to the send job."""
+        with (self.root / "jobs" / "send_newsletter.toml").open("a", encoding="utf-8") as stream:
+            stream.write(section)
 
     def _edges(self, plain: Ports, remote: Any, fuse: Fuse | None) -> Ports:
         """Return the ports with another remote, and such as a process has that may be killed."""

@@ -3,18 +3,13 @@
 import pytest
 
 from closedloop.errors import TryLater
-from closedloop.model.run import PullResult, RunReport, SendResult
+from closedloop.model.run import RunReport
 from tests.flows.desk import Desk
-
-
-def outcome(report: RunReport) -> str:
-    assert isinstance(report.result, SendResult)
-    return report.result.outcome
+from tests.flows.told import only, pulled, sent
 
 
 def missing(report: RunReport) -> list[tuple[str, int]]:
-    assert isinstance(report.result, PullResult)
-    return [(f"{file.schema} {file.day}", file.days_left) for file in report.result.missing]
+    return [(f"{file.schema} {file.day}", file.days_left) for file in pulled(report).missing]
 
 
 def schedule(desk: Desk, cron: str) -> None:
@@ -22,9 +17,9 @@ def schedule(desk: Desk, cron: str) -> None:
 
 
 def test_a_clock_set_back_by_an_hour_sends_nothing_again(desk: Desk) -> None:
-    assert outcome(desk.send("2026-11-24T05:05")) == "sent"
-    assert outcome(desk.send("2026-11-24T04:06")) == "already sent"
-    assert outcome(desk.send("2026-11-24T05:00")) == "already sent"
+    assert sent(desk.send("2026-11-24T05:05")).outcome == "sent"
+    assert sent(desk.send("2026-11-24T04:06")).outcome == "already sent"
+    assert sent(desk.send("2026-11-24T05:00")).outcome == "already sent"
     assert len(desk.uploads()) == 1
 
 
@@ -32,18 +27,18 @@ def test_a_clock_set_back_by_a_year_is_named_and_sends_nothing(desk: Desk) -> No
     desk.send("2026-11-24T05:05")
     with pytest.raises(TryLater, match="the clock was ahead then, or is behind now"):
         desk.send("2025-11-25T05:05")
-    assert outcome(desk.send("2026-11-24T05:20")) == "already sent"
-    assert outcome(desk.send("2026-12-01T05:00")) == "sent"
+    assert sent(desk.send("2026-11-24T05:20")).outcome == "already sent"
+    assert sent(desk.send("2026-12-01T05:00")).outcome == "sent"
 
 
 def test_after_a_clock_that_was_far_ahead_once_nothing_is_left_out_in_silence(desk: Desk) -> None:
-    assert outcome(desk.send("2027-11-23T05:05")) == "sent"
+    assert sent(desk.send("2027-11-23T05:05")).outcome == "sent"
     with pytest.raises(TryLater, match="if that wave is not of this slot, send with --again"):
         desk.send("2026-11-24T05:05")
     again = desk.send("2026-11-24T05:10", again=True)
     assert any("is ahead of the clock" in note for note in again.notes)
-    assert outcome(desk.send("2026-11-24T05:20")) == "already sent"
-    assert outcome(desk.send("2026-12-01T05:00")) == "sent"
+    assert sent(desk.send("2026-11-24T05:20")).outcome == "already sent"
+    assert sent(desk.send("2026-12-01T05:00")).outcome == "sent"
     assert desk.uploads() == sorted(desk.uploads())
     assert len(desk.uploads()) == 3
 
@@ -67,7 +62,7 @@ def test_each_day_has_one_wave_when_the_hour_changes(
     desk: Desk, cron: str, times: list[str]
 ) -> None:
     schedule(desk, cron)
-    assert [outcome(desk.send(at)) for at in times].count("sent") == 3
+    assert [sent(desk.send(at)).outcome for at in times].count("sent") == 3
     assert len(desk.uploads()) == 3
 
 
@@ -78,12 +73,12 @@ def test_a_machine_asleep_over_several_slots_sends_one_wave_and_names_the_others
     on_time = [*desk.send("2026-11-24T05:00").notes, *desk.send("2026-11-25T05:00").notes]
     assert not [note for note in on_time if "before this one had no wave" in note]
     slept = desk.send("2026-11-29T05:30")
-    assert outcome(slept) == "sent"
+    assert sent(slept).outcome == "sent"
     assert (
         "3 slots before this one had no wave (2026-11-26 06:00 to 2026-11-28 06:00): what they would have sent is "
         "not made up for"
     ) in slept.notes
-    assert outcome(desk.send("2026-11-29T05:40")) == "already sent"
+    assert sent(desk.send("2026-11-29T05:40")).outcome == "already sent"
     assert len(desk.uploads()) == 3
 
 
@@ -94,9 +89,7 @@ def test_a_pull_by_a_clock_far_ahead_takes_its_files_in_and_leaves_nothing_behin
     row = b"44;1;9;left@example.com;2026-11-19 12:00:00\n"
     desk.edit("jobs/pull_responses.toml", '"clicks", "opens", "automated_opens", ', "")
     desk.put("20261119_unsubscribes.csv", head + row)
-    ahead = desk.pull("2027-11-20T12:00")
-    assert isinstance(ahead.result, PullResult)
-    assert [file.counts.loaded for file in ahead.result.files] == [1]
+    assert only(desk.pull("2027-11-20T12:00")).counts.loaded == 1
     right = desk.pull("2026-11-20T12:00")
     named = missing(right)
     assert ("unsubscribes 2026-11-20", 14) in named

@@ -7,12 +7,13 @@ import pytest
 
 from closedloop.core.report import seen_waves, troubles
 from closedloop.errors import LogInRefused, OutcomeUnknown, RemoteError, Suspended
-from closedloop.model.run import PullResult, RunReport, SendResult
+from closedloop.model.run import RunReport
 from closedloop.model.wave import WaveState
 from closedloop.remote.memory import MemoryRemote
+from tests.flows.delivered import MAILINGS
 from tests.flows.desk import Desk
+from tests.flows.told import pulled, sent
 
-MAILINGS = b"id;compoundMasterId;mailingGroupId;mailing.recipientLists;started;finished\n"
 LOG = b"id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category"
 PEOPLE = ("anna", "ben", "clara")
 UPLOAD = "20261124070000_subscribers.csv"
@@ -38,16 +39,6 @@ def delivered(desk: Desk, day: str, people: int = 3, mailing: int = 7, *, wave: 
 
 def twice(report: RunReport) -> list[str]:
     return [sentence for sentence in troubles(report) if "was mailed twice" in sentence]
-
-
-def pulled(report: RunReport) -> PullResult:
-    assert isinstance(report.result, PullResult)
-    return report.result
-
-
-def sent(report: RunReport) -> SendResult:
-    assert isinstance(report.result, SendResult)
-    return report.result
 
 
 def with_logs(

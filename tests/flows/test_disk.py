@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from closedloop.errors import StateTrouble
-from closedloop.model.run import PullResult, RunReport, SendResult
+from closedloop.model.run import RunReport
+from tests.flows.delivered import LEFT
 from tests.flows.desk import Desk
+from tests.flows.told import pulled, sent
 
-HEAD = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 ROWS = 3000
 ROOMY = 200_000
 
@@ -50,7 +51,7 @@ def used(folder: Path) -> int:
 
 
 def unsubscribes(rows: int, mailing: int = 44) -> bytes:
-    return HEAD + b"".join(
+    return LEFT + b"".join(
         f"{mailing};{n};9;kundin{n}@example.com;2026-11-19 12:00:00\n".encode() for n in range(rows)
     )
 
@@ -74,8 +75,7 @@ def test_a_pull_that_finds_the_disk_full_goes_on_once_there_is_room(
     said = trouble(desk.pull)
     assert "make room" in str(said)
     remount(var, f"size={ROOMY}k")
-    again = desk.pull("2026-11-20T12:10")
-    assert isinstance(again.result, PullResult)
+    pulled(desk.pull("2026-11-20T12:10"))
     assert desk.rows("select count(*) n from unsubscribes") == [{"n": 2 * ROWS}]
     assert desk.left("landing") == []
     assert len(desk.left("archive")) == 2
@@ -91,9 +91,7 @@ def test_a_send_that_finds_the_disk_full_mails_once_when_there_is_room(
     said = trouble(desk.send)
     assert "make room" in str(said)
     remount(var, f"size={ROOMY}k")
-    again = desk.send("2026-11-24T06:10")
-    assert isinstance(again.result, SendResult)
-    assert again.result.outcome == "sent"
+    assert sent(desk.send("2026-11-24T06:10")).outcome == "sent"
     assert len(desk.uploads()) == 1
     assert desk.left("outbox") == []
 

@@ -11,10 +11,10 @@ from closedloop.flows.runner import alone
 from closedloop.locks import Patience
 from closedloop.project import load_project
 from closedloop.state import StateFolder
+from tests.flows.delivered import LEFT
 from tests.flows.desk import Desk
 
 NAME = "20261120_unsubscribes.csv"
-HEAD = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 GOOD = b"44;1;9;anna@example.com;2026-11-19 12:00:00\n"
 BAD = b"44;x;9;\x1bben@example.com;never\n"
 
@@ -37,8 +37,8 @@ def closedloop(desk: Desk, capsys: pytest.CaptureFixture[str]) -> Callable[..., 
 
 @pytest.fixture
 def loaded(desk: Desk) -> Desk:
-    desk.put(NAME, HEAD + GOOD + BAD)
-    desk.put("20261119_unsubscribes.csv", HEAD + BAD)
+    desk.put(NAME, LEFT + GOOD + BAD)
+    desk.put("20261119_unsubscribes.csv", LEFT + BAD)
     desk.pull()
     return desk
 

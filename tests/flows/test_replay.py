@@ -12,8 +12,9 @@ from closedloop.core.corrected import MORE_THAN_ONE, NOTHING_LEFT, TWO_WAYS
 from closedloop.errors import ClosedLoopError, ProjectError
 from closedloop.flows.replay import TAKEN_OUT
 from closedloop.ledger import Ledger
-from closedloop.model.run import FileOutcome, FileStatus, PullResult, RunReport
+from closedloop.model.run import FileStatus
 from tests.flows.desk import Desk
+from tests.flows.told import pulled
 
 NAME = "20261120_unsubscribes.csv"
 # Another order than the schema's: who only looks at the rejected rows can't know it.
@@ -55,11 +56,6 @@ def counts(desk: Desk) -> tuple[int, int, int]:
     return load["records"], load["loaded"], load["quarantined"]
 
 
-def files(report: RunReport) -> tuple[FileOutcome, ...]:
-    assert isinstance(report.result, PullResult)
-    return report.result.files
-
-
 def quarantine_file(desk: Desk) -> Path:
     (path,) = (desk.root / "var" / "quarantine" / "de").glob(f"{NAME}.????????.csv")
     return path
@@ -88,7 +84,7 @@ def test_a_corrected_row_joins_its_load_and_the_others_stay(loaded: Desk) -> Non
         ("5", STAMP)
     ]
     assert counts(loaded) == (5, 3, 1)
-    assert files(loaded.pull()) == ()
+    assert pulled(loaded.pull()).files == ()
 
 
 def test_a_second_replay_changes_nothing(loaded: Desk) -> None:
@@ -255,7 +251,7 @@ def test_corrections_hold_whenever_the_file_is_loaded_again(loaded: Desk, lost: 
 def test_another_content_of_the_file_knows_nothing_of_corrections(loaded: Desk) -> None:
     loaded.replay(NAME, corrected(loaded, line_3=text(2)))
     loaded.put(NAME, HEAD + left(1) + left(2, "never") + left(5), "2026-11-20T09:00")
-    assert [file.status for file in files(loaded.pull())] == [FileStatus.RESTATED]
+    assert [file.status for file in pulled(loaded.pull()).files] == [FileStatus.RESTATED]
     assert kept(loaded) == [(2, 1), (4, 5)]
 
 

@@ -1,15 +1,14 @@
 """A wave is sent once more to those whom it bounced softly, and to nobody else."""
 
 import csv
-from typing import Any
 
 import pytest
 
 from closedloop.errors import ProjectError, RemoteError, TryLater
-from closedloop.model.run import RunReport, SendResult
 from closedloop.model.wave import WaveState
 from closedloop.remote.memory import MemoryRemote
 from tests.flows.desk import Desk
+from tests.flows.told import sent
 
 MAILINGS = "id;compoundMasterId;mailingGroupId;mailing.recipientLists;started;finished\n"
 LOG = "id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category\n"
@@ -44,11 +43,6 @@ def bounced(desk: Desk) -> Desk:
     desk.send()
     deliver(desk, "20261125", 7, "2026-11-24 07:10:00", STATUSES)
     return desk
-
-
-def sent(report: RunReport) -> Any:
-    assert isinstance(report.result, SendResult)
-    return report.result
 
 
 def mailed(desk: Desk) -> list[list[str]]:

@@ -11,11 +11,12 @@ import pytest
 from closedloop.errors import ClosedLoopError, ProjectError, Suspended
 from closedloop.ledger import Ledger
 from closedloop.model.error_file import Case
-from closedloop.model.run import FileStatus, PullResult, RunReport, SendResult
+from closedloop.model.run import FileStatus, RunReport
 from closedloop.remote.memory import MemoryRemote
+from tests.flows.delivered import LEFT
 from tests.flows.desk import Desk
+from tests.flows.told import Ended, pulled, sent
 
-LEFT = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 BROKEN = b"mailingId;mailingToUserId\n1;1\n"
 UPLOAD = "20261124070000_subscribers.csv"
 
@@ -24,10 +25,8 @@ def left(address: str, number: int = 1) -> bytes:
     return b"44;%d;9;%b;2026-11-19 12:00:00\n" % (number, address.encode())
 
 
-def statuses(report: Any) -> list[FileStatus]:
-    assert isinstance(report, RunReport)
-    assert isinstance(report.result, PullResult)
-    return [file.status for file in report.result.files]
+def statuses(report: Ended) -> list[FileStatus]:
+    return [file.status for file in pulled(report).files]
 
 
 class Full(MemoryRemote):
@@ -76,10 +75,8 @@ def test_a_restart_goes_on_at_the_failed_stage_with_what_was_written(desk: Desk)
     desk.customers("somebody@example.com")
     remote.is_there = True
     (report,) = desk.restart(remote=remote, at="2026-11-24T06:30")
-    assert isinstance(report, RunReport)
-    assert isinstance(report.result, SendResult)
-    assert report.result.wave
-    assert (report.result.wave.wave_id, report.result.wave.written) == (20261124070000, 3)
+    wave = sent(report).wave
+    assert (wave.wave_id, wave.written) == (20261124070000, 3)
     assert [file.name for file in remote.listing("/incoming")] == [UPLOAD]
     assert desk.ending() == "retried"
 
@@ -112,8 +109,7 @@ def test_a_refused_file_waits_alone_while_the_others_come_in(desk: Desk) -> None
     desk.put("20261121_unsubscribes.csv", LEFT + left("u1@example.com"))
     later = desk.pull("2026-11-21T12:00")
     assert statuses(later) == [FileStatus.LOADED]
-    assert isinstance(later.result, PullResult)
-    assert (later.exit_code, later.result.held) == (75, ("20261120_unsubscribes.csv",))
+    assert (later.exit_code, pulled(later).held) == (75, ("20261120_unsubscribes.csv",))
     assert desk.open_error().tries == 1
 
 
@@ -234,14 +230,8 @@ def test_what_transient_faults_and_settings_leave_is_no_error_file(desk: Desk) -
         assert ledger.last_run("send_newsletter")
 
 
-def with_test_recipients(desk: Desk) -> None:
-    (desk.root / "testers.csv").write_text("Email;Anrede;Vorname;Nachname\nme@example.com;;;\n")
-    job = desk.root / "jobs" / "send_newsletter.toml"
-    job.write_text(job.read_text() + '\n[test_recipients]\nfile = "testers.csv"\n')
-
-
 def test_a_restart_asks_for_what_the_failed_run_was_asked_for(desk: Desk) -> None:
-    with_test_recipients(desk)
+    desk.add_test_recipients()
     remote = Full()
     with pytest.raises(ClosedLoopError, match="is missing"):
         desk.send(remote=remote, test=True)

@@ -9,10 +9,10 @@ import pytest
 
 from closedloop.core.restart import Choice
 from closedloop.errors import ClosedLoopError, OutcomeUnknown, ProjectError, RemoteError
-from closedloop.model.run import SendResult
 from closedloop.model.wave import WaveState
 from closedloop.remote.memory import MemoryRemote
 from tests.flows.desk import Desk
+from tests.flows.told import sent
 
 LEFT = (
     b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
@@ -81,9 +81,7 @@ def test_a_failed_trigger_uploads_nothing_again(desk: Desk) -> None:
     assert (desk.uploads(), desk.open_errors()) == ([], [])
     desk.pull("2026-11-24T06:40")
     assert desk.open_errors() == []
-    report = desk.send("2026-11-24T06:50")
-    assert isinstance(report.result, SendResult)
-    assert report.result.outcome == "already sent"
+    assert sent(desk.send("2026-11-24T06:50")).outcome == "already sent"
 
 
 @pytest.mark.parametrize(
@@ -100,8 +98,7 @@ def test_a_wave_that_only_its_copy_tells_of_is_adopted_or_another_one_sent(
     assert desk.uploads() == uploads
     assert desk.waves()[0].written == 3
     report = desk.send("2026-11-24T06:40")
-    assert isinstance(report.result, SendResult)
-    assert (report.result.outcome, desk.open_errors()) == ("already sent", [])
+    assert (sent(report).outcome, desk.open_errors()) == ("already sent", [])
 
 
 def loses_the_answer(desk: Desk) -> None:
@@ -186,9 +183,7 @@ def test_a_resend_that_did_not_get_through_can_still_be_called_back(desk: Desk) 
     (wave,) = desk.waves()
     assert (wave.state, wave.file) == (WaveState.PUBLISHED, UPLOAD)
     for at in ("2026-11-24T06:50", "2026-11-24T08:00"):
-        report = desk.send(at, remote=remote)
-        assert isinstance(report.result, SendResult)
-        assert report.result.outcome == "already sent"
+        assert sent(desk.send(at, remote=remote)).outcome == "already sent"
     assert (remote.listing("/incoming"), desk.left("outbox"), desk.open_errors()) == ([], [], [])
 
 

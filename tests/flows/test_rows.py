@@ -48,7 +48,7 @@ def test_a_pull_that_found_nothing_but_gaps_keeps_its_row(
 def test_a_pull_that_found_the_platform_halted_keeps_its_row(
     desk: Desk, row: Callable[[str], Run | None]
 ) -> None:
-    desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nupload ')
+    desk.add_errors_folder()
     desk.pull("2026-11-20T12:00")
     desk.remote.put("/errors/20261120_import_error.txt", b"bad")
     desk.pull("2026-11-20T12:10")
@@ -61,7 +61,7 @@ def test_a_pull_that_found_the_platform_halted_keeps_its_row(
 def test_a_run_that_an_error_file_is_about_keeps_its_row(
     desk: Desk, row: Callable[[str], Run | None]
 ) -> None:
-    desk.edit("closedloop.toml", "upload ", 'errors = "/errors"\nupload ')
+    desk.add_errors_folder()
     desk.remote.put("/errors/20261120_import_error.txt", b"bad")
     with pytest.raises(ImportHalted):
         desk.send("2026-11-24T06:00")

@@ -9,8 +9,9 @@ import pytest
 
 from closedloop.emulator.config import Config, Export, Reactions
 from closedloop.emulator.platform import Platform
-from closedloop.model.run import FileOutcome, FileStatus, PullResult
+from closedloop.model.run import FileOutcome, FileStatus
 from tests.flows.desk import Desk
+from tests.flows.told import files
 
 SECONDS = count()
 LOADED = {FileStatus.LOADED, FileStatus.RESTATED}
@@ -81,9 +82,8 @@ def swapped(content: bytes, one: int, other: int) -> bytes:
 def take(desk: Desk, kind: str, content: bytes) -> FileOutcome:
     written = datetime(2026, 10, 27, 4, tzinfo=UTC) + timedelta(seconds=next(SECONDS))
     desk.put(f"20261027_{kind}.csv", content, written.isoformat()[:19])
-    report = desk.pull("2026-10-27T07:00")
-    assert isinstance(report.result, PullResult)
-    return next(file for file in report.result.files if file.name == f"20261027_{kind}.csv")
+    outcome: FileOutcome = files(desk.pull("2026-10-27T07:00"))[f"20261027_{kind}.csv"]
+    return outcome
 
 
 def test_numbers_that_changed_places_refuse_the_file(busy: tuple[Desk, dict[str, bytes]]) -> None:

@@ -9,9 +9,9 @@ from closedloop.model.run import RunReport
 from closedloop.remote.base import Progress
 from closedloop.remote.stoppable import StoppableRemote
 from closedloop.stopping import Stopping
+from tests.flows.delivered import LEFT
 from tests.flows.desk import Desk
 
-HEAD = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 FEWEST_POINTS = 4
 
 
@@ -63,7 +63,7 @@ def test_a_pull_stopped_anywhere_loads_every_row_once(new_desk: Callable[[str], 
         desk = new_desk(f"shop{number}")
         for day in (19, 20):
             row = f"{day};1;9;left@example.com;2026-11-{day} 12:00:00\n".encode()
-            desk.put(f"202611{day}_unsubscribes.csv", HEAD + row)
+            desk.put(f"202611{day}_unsubscribes.csv", LEFT + row)
         return desk
 
     def run(desk: Desk, told: Told) -> RunReport:

@@ -5,12 +5,9 @@ from typing import Any
 import pytest
 
 from closedloop.errors import TryLater
-from closedloop.model.run import RunReport, SendResult
+from tests.flows.delivered import LEFT, LOG, MAILINGS
 from tests.flows.desk import Desk
-
-LEFT = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
-MAILINGS = b"id;compoundMasterId;mailingGroupId;mailing.recipientLists;started;finished\n"
-LOG = b"id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category\n"
+from tests.flows.told import sent
 
 
 @pytest.fixture
@@ -18,11 +15,6 @@ def hourly(desk: Desk) -> Desk:
     """A desk whose job has a slot every hour."""
     desk.edit("jobs/send_newsletter.toml", '"0 6 * * 2"', '"0 * * * *"')
     return desk
-
-
-def outcome(report: RunReport) -> str:
-    assert isinstance(report.result, SendResult)
-    return report.result.outcome
 
 
 def wait_hours(desk: Desk, hours: str) -> None:
@@ -47,7 +39,7 @@ def test_it_goes_out_once_the_one_before_it_is_seen(hourly: Desk) -> None:
     hourly.put("20261124_mailingrecipients.csv", LOG + b"".join(rows))
     hourly.pull("2026-11-24T06:50")
     report = hourly.send("2026-11-24T07:00")
-    assert outcome(report) == "sent"
+    assert sent(report).outcome == "sent"
     assert not [note for note in report.notes if "not confirmed" in note]
 
 
@@ -66,7 +58,7 @@ def test_it_goes_out_once_the_import_log_names_the_one_before_it(hourly: Desk) -
     )
     hourly.remote.put("/errors/earlier.error", b"")
     hourly.remote.remove("/errors/earlier.error")
-    assert outcome(hourly.send("2026-11-24T07:10")) == "sent"
+    assert sent(hourly.send("2026-11-24T07:10")).outcome == "sent"
 
 
 def test_it_goes_out_all_the_same_after_the_hours_of_its_job_and_says_so(hourly: Desk) -> None:
@@ -75,7 +67,7 @@ def test_it_goes_out_all_the_same_after_the_hours_of_its_job_and_says_so(hourly:
     with pytest.raises(TryLater):
         hourly.send("2026-11-24T07:29")
     report = hourly.send("2026-11-24T07:30")
-    assert outcome(report) == "sent"
+    assert sent(report).outcome == "sent"
     assert [
         note for note in report.notes if "waited for it no longer, after wait_hours = 1.5" in note
     ]
@@ -88,7 +80,7 @@ def test_a_run_that_finds_nobody_to_mail_does_not_say_that_something_went_out(
     hourly.send("2026-11-24T06:00")
     (hourly.root / "customers.csv").write_text("Email;Anrede;Vorname;Nachname\n")
     report = hourly.send("2026-11-24T07:00")
-    assert outcome(report) == "nobody to mail"
+    assert sent(report).outcome == "nobody to mail"
     assert [note for note in report.notes if "this run waited for it no longer" in note]
     assert "went out" not in " ".join(report.notes)
 
@@ -100,14 +92,14 @@ def test_nothing_is_waited_for_where_that_is_not_wanted(
     wait_hours(hourly, hours)
     hourly.send("2026-11-24T06:00")
     report = hourly.send("2026-11-24T07:00", **wish)
-    assert outcome(report) == "sent"
+    assert sent(report).outcome == "sent"
     assert not [note for note in report.notes if "not confirmed" in note]
 
 
 def test_a_weekly_or_daily_wave_never_waits(desk: Desk) -> None:
     desk.edit("jobs/send_newsletter.toml", '"0 6 * * 2"', '"0 6 * * *"')
     for day in ("24", "25"):
-        assert outcome(desk.send(f"2026-11-{day}T05:00")) == "sent"
+        assert sent(desk.send(f"2026-11-{day}T05:00")).outcome == "sent"
 
 
 def test_waves_of_other_source_mailings_and_tests_are_not_waited_for(hourly: Desk) -> None:
@@ -118,7 +110,7 @@ def test_waves_of_other_source_mailings_and_tests_are_not_waited_for(hourly: Des
     job.write_text(job.read_text() + '\n[test_recipients]\nfile = "testers.csv"\n')
     hourly.run("other", "2026-11-24T06:00")
     hourly.send("2026-11-24T06:30", test=True)
-    assert outcome(hourly.send("2026-11-24T07:00")) == "sent"
+    assert sent(hourly.send("2026-11-24T07:00")).outcome == "sent"
 
 
 def test_another_job_with_the_same_source_mailing_waits_too(hourly: Desk) -> None:
