@@ -1,13 +1,14 @@
 """A platform in a fresh folder, and a customer's uploads for it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from closedloop.emulator.config import Config
 from closedloop.emulator.platform import Platform
+from tests.emulator.exported import LIVELY, Drop, Lines, Live, Make, People
 
 SOURCE = 44018617811
 
@@ -62,3 +63,21 @@ def people() -> Callable[[int], list[str]]:
         return [f"kundin{number}@example.com" for number in range(count)]
 
     return addresses
+
+
+@pytest.fixture
+def live(make: Make, lines: Lines, drop: Drop, people: People, start: datetime) -> Live:
+    """Let a platform send two waves a week apart and export every morning."""
+
+    def lived(config: Config | None = None, name: str = "platform", days: int = 12) -> Platform:
+        platform = make(config or Config(reactions=LIVELY), name)
+        for day in range(days):
+            now = start + timedelta(days=day)
+            if day in (0, 7):
+                upload = lines(people(300), wave=f"{now:%Y%m%d}070000")
+                drop(platform, f"{now:%Y%m%d}070000_subscribers.csv", upload)
+            platform.tick(now)
+            platform.export(platform.next_export(now))
+        return platform
+
+    return lived

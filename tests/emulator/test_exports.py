@@ -1,138 +1,28 @@
-import csv
-import io
-import re
+"""What the platform exports: all that happened, each event once, under the documented names and columns."""
+
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from closedloop.emulator.config import KINDS, Account, Config, Export, Reactions
-from closedloop.emulator.platform import Platform
+from tests.emulator.exported import (
+    COLUMNS,
+    LIVELY,
+    Drop,
+    Lines,
+    Live,
+    Make,
+    People,
+    content,
+    delivered,
+    figures,
+    newest,
+    outgoing,
+)
 
-Make = Callable[..., Platform]
-Lines = Callable[..., bytes]
-Drop = Callable[[Platform, str, bytes], Path]
-People = Callable[[int], list[str]]
-Live = Callable[..., Platform]
-
-COLUMNS = {
-    "mailings": "id;compoundMasterId;mailingGroupId;mailing.recipientLists;started;finished",
-    "mailingrecipients": "id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;"
-    "response.category",
-    "links": "id;mailingId;mailingToUserId;mailingGroupId;name;url",
-    "clicks": "linkId;mailingId;mailingToUserId;mailingGroupId;userId;created;click.browser;"
-    "click.platform;click.device",
-    "opens": "linkId;mailingId;mailingToUserId;mailingGroupId;userId;created;open.browser;"
-    "open.platform;open.device",
-    "automated_opens": "mailingId;mailingToUserId;mailingGroupId;userId;created;open.browser;"
-    "open.platform",
-    "unsubscribes": "mailingId;mailingToUserId;mailingGroupId;userId;created",
-    "responses": "mailingId;mailingToUserId;mailingGroupId;userId;created;category",
-}
-LIVELY = Reactions(hard=0.05, soft=0.05, unsubscribed=0.03, replied=0.03, autoresponded=0.04)
 FIRST = date(2026, 11, 21)
-
-
-@pytest.fixture
-def live(make: Make, lines: Lines, drop: Drop, people: People, start: datetime) -> Live:
-    """Let a platform send two waves a week apart and export every morning."""
-
-    def lived(config: Config | None = None, name: str = "platform", days: int = 12) -> Platform:
-        platform = make(config or Config(reactions=LIVELY), name)
-        for day in range(days):
-            now = start + timedelta(days=day)
-            if day in (0, 7):
-                upload = lines(people(300), wave=f"{now:%Y%m%d}070000")
-                drop(platform, f"{now:%Y%m%d}070000_subscribers.csv", upload)
-            platform.tick(now)
-            platform.export(platform.next_export(now))
-        return platform
-
-    return lived
-
-
-def outgoing(platform: Platform) -> Path:
-    return platform.places.root / "sftp" / "de" / "outgoing"
-
-
-def content(platform: Platform) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(outgoing(platform).iterdir())}
-
-
-def delivered(platform: Platform, kind: str) -> Iterator[dict[str, str]]:
-    """Read all files of a kind, oldest day first, with the csv module."""
-    for path in sorted(outgoing(platform).iterdir()):
-        if not re.fullmatch(rf"[0-9]{{8}}_{kind}(_[0-9])?\.csv", path.name):
-            continue
-        text = io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")
-        table = csv.reader(text, delimiter=";", strict=True)
-        names = COLUMNS[kind].split(";")
-        rows = [row for row in table if row[: len(names)] != names]
-        yield from (dict(zip(names, row, strict=False)) for row in rows)
-
-
-def newest(platform: Platform, kind: str) -> dict[str, dict[str, str]]:
-    return {row["id"]: row for row in delivered(platform, kind)}
-
-
-def figures(platform: Platform) -> list[dict[str, Any]]:
-    """Work out the campaigns from the files alone."""
-    told: dict[str, dict[str, list[dict[str, str]]]] = {
-        kind: defaultdict(list) for kind in KINDS if kind not in ("mailings", "links")
-    }
-    for kind, by_mailing in told.items():
-        keyed = kind == "mailingrecipients"
-        rows = newest(platform, kind).values() if keyed else delivered(platform, kind)
-        for row in rows:
-            by_mailing[row["mailingId"]].append(row)
-    mailings = newest(platform, "mailings")
-    known = set(mailings).union(*told.values())
-    return [
-        _campaign(number, mailings.get(number, {}), {kind: told[kind][number] for kind in told})
-        for number in sorted(known)
-    ]
-
-
-def _campaign(
-    number: str, mailing: dict[str, str], told: dict[str, list[dict[str, str]]]
-) -> dict[str, Any]:
-    log = {row["id"]: row for row in told["mailingrecipients"]}
-    said: dict[str, set[str]] = defaultdict(set)
-    for row in told["responses"]:
-        said[row["category"]].add(row["mailingToUserId"])
-    for who, row in log.items():
-        said[row["response.category"]].add(who)
-    fatal, bounced = said["fatal_bounce"], said["bounce"] | said["temporary_bounce"]
-    hard = {who for who in log if log[who]["deliveryStatus"] == "HARD" or who in fatal}
-    soft = {who for who in log if log[who]["deliveryStatus"] == "SOFT" or who in bounced} - hard
-    sent = {who for who in log if log[who]["sendingStatus"] == "sent"}
-    whose = {kind: [row.get("mailingToUserId", "") for row in rows] for kind, rows in told.items()}
-    return {
-        "client": "de",
-        "mailing_id": int(number),
-        "campaign_id": int(mailing.get("compoundMasterId") or 0) or None,
-        "started": mailing.get("started") or None,
-        "finished": mailing.get("finished") or None,
-        "recipients": len(log),
-        "delivered": len(sent - hard - soft),
-        "hard": len(hard),
-        "soft": len(soft),
-        "opens_unique": len(set(whose["opens"])),
-        "opens_total": len(whose["opens"]),
-        "automated_opens_unique": len(set(whose["automated_opens"])),
-        "automated_opens_total": len(whose["automated_opens"]),
-        "any_opens_unique": len(set(whose["opens"]) | set(whose["automated_opens"])),
-        "clicks_unique": len(set(whose["clicks"])),
-        "clicks_total": len(whose["clicks"]),
-        "unsubscribes": len(set(whose["unsubscribes"])),
-        "replies": len(said["unknown"]),
-        "autoresponders": len(said["autoresponder"]),
-    }
 
 
 @pytest.mark.parametrize(
@@ -171,35 +61,6 @@ def test_each_mailing_shows_every_kind_of_reaction(live: Live) -> None:
 def test_what_was_shown_comes_to_be_all_that_happened(live: Live) -> None:
     record = live(days=45).record()
     assert record.campaigns() == record.campaigns(exported_only=False)
-
-
-def test_an_incomplete_day_shows_less_until_it_is_restated(live: Live) -> None:
-    export = Export(restated={FIRST: ("mailingrecipients", "opens")})
-    platform = live(Config(reactions=LIVELY, export=export), days=1)
-    before = content(platform)
-    assert platform.record().campaigns() == figures(platform)
-    assert platform.record().campaigns() != platform.record().campaigns(exported_only=False)
-    platform.export(datetime(2026, 11, 22, 4, tzinfo=UTC))
-    after = content(platform)
-    name = "20261121_mailingrecipients.csv"
-    assert set(before[name].splitlines()) < set(after[name].splitlines())
-    assert after["20261121_clicks.csv"] == before["20261121_clicks.csv"]
-    assert platform.record().campaigns() == figures(platform)
-
-
-def test_a_withheld_file_never_comes(live: Live) -> None:
-    names = content(live(Config(export=Export(missing={FIRST: ("clicks",)}))))
-    assert "20261121_clicks.csv" not in names
-    assert "20261122_clicks.csv" in names
-
-
-def test_a_late_file_comes_some_days_later_under_its_own_day(live: Live) -> None:
-    config = Config(export=Export(late={FIRST: (("clicks",), 2)}))
-    assert "20261121_clicks.csv" not in content(live(config, days=2))
-    late = live(config, "late", days=3)
-    assert content(late)["20261121_clicks.csv"] == content(live())["20261121_clicks.csv"]
-    written = (outgoing(late) / "20261121_clicks.csv").stat().st_mtime
-    assert datetime.fromtimestamp(written, UTC) == datetime(2026, 11, 23, 4, tzinfo=UTC)
 
 
 def test_columns_and_names_are_the_documented_ones(live: Live) -> None:
@@ -294,112 +155,10 @@ def test_mailings_that_the_client_never_triggered_appear(live: Live) -> None:
     assert len(newest(quiet, "mailings")) == 1
 
 
-def test_broken_lines_come_on_top_of_the_true_rows(live: Live) -> None:
-    config = Config(reactions=LIVELY)
-    true = content(live(config, "true"))
-    platform = live(replace(config, export=Export(broken_lines=9)), "broken")
-    for row in platform.record().files():
-        lines, good = content(platform)[row["name"]].splitlines(), true[row["name"]].splitlines()
-        assert [line for line in lines if line in good] == good
-        broken = 9 if row["rows"] else 0
-        assert len(lines) == len(good) + row["broken"] == row["header"] + row["rows"] + broken
-    assert platform.record().campaigns() == live(config, "again").record().campaigns()
-
-
-def test_overlapping_deliveries_bring_the_day_before_again(live: Live) -> None:
-    config = Config(reactions=LIVELY)
-    once = content(live(config, "once"))
-    twice = content(live(replace(config, export=Export(overlap=1)), "twice"))
-    days = sorted({name[:8] for name in once})
-    for before, day in pairwise(days):
-        _, *yesterday = once[f"{before}_opens.csv"].splitlines()
-        header, *today = once[f"{day}_opens.csv"].splitlines()
-        assert twice[f"{day}_opens.csv"].splitlines() == [header, *yesterday, *today]
-
-
-def test_with_overlap_a_missing_day_is_made_good_by_the_next(live: Live) -> None:
-    whole = live(Config(reactions=LIVELY), "whole")
-    export = Export(overlap=1, missing={FIRST: KINDS})
-    platform = live(Config(reactions=LIVELY, export=export), "missing")
-    assert platform.record().campaigns() == whole.record().campaigns()
-
-
-def test_identical_rows_stay_in_one_of_several_files(live: Live) -> None:
-    shares = replace(Reactions(), clicked=0.5, doubled=0.5)
-    platform = live(Config(reactions=shares, export=Export(parts=3)), days=2)
-    where: dict[bytes, set[str]] = defaultdict(set)
-    for name, text in content(platform).items():
-        if "_clicks_" in name:
-            for line in text.splitlines()[1:]:
-                where[line].add(name)
-    assert len({name for names in where.values() for name in names}) == 6
-    assert all(len(names) == 1 for names in where.values())
-
-
-def test_columns_of_the_list_come_back(live: Live) -> None:
-    platform = live(Config(reactions=LIVELY, export=Export(extra_columns=("WELLE_ID",))), days=1)
-    files = content(platform)
-    for kind in KINDS:
-        header, *rows = files[f"20261121_{kind}.csv"].decode().splitlines()
-        extended = kind not in ("mailings", "links")
-        assert header == COLUMNS[kind] + (";WELLE_ID" if extended else "")
-        waves = {row.rpartition(";")[2] for row in rows}
-        assert not extended or waves <= {"20261120070000", ""}
-    assert ";20261120070000\n" in files["20261121_opens.csv"].decode()
-
-
-def test_quoting_is_minimal_whole_or_bare(live: Live) -> None:
-    def start(quoting: str) -> str:
-        config = Config(reactions=LIVELY, export=Export(quoting=quoting))
-        return content(live(config, quoting, days=1))["20261121_links.csv"].decode()
-
-    assert '"Größe ""L"", Restposten";' in start("minimal")
-    assert ';Größe "L", Restposten;' in start("none")
-    assert start("all").startswith('"id";"mailingId";')
-    assert '"https://blog.shop.example/?a=1;b=2"' in start("none")
-
-
-def test_an_empty_day_brings_a_header_or_nothing(make: Make, start: datetime) -> None:
-    quiet = replace(Reactions(), foreign_per_day=0)
-    platform = make(Config(reactions=quiet), "header")
-    platform.export(start)
-    assert {kind: text.decode() for kind, text in content(platform).items()} == {
-        f"20261120_{kind}.csv": f"{COLUMNS[kind]}\n" for kind in KINDS
-    }
-    platform = make(Config(reactions=quiet, export=Export(empty_days="none")), "none")
-    assert platform.export(start) == []
-
-
 def test_files_beyond_the_retention_are_deleted(live: Live) -> None:
     platform = live(Config(clients=(Account(retention_days=5),)))
     days = sorted({name[:8] for name in content(platform)})
     assert days == [f"202611{day}" for day in range(27, 31)] + ["20261201", "20261202"]
-
-
-def test_values_that_no_document_names_come_on_request(live: Live) -> None:
-    usual = {row["category"] for row in delivered(live(), "responses")}
-    shares = replace(LIVELY, unknown_values=True)
-    platform = live(Config(reactions=shares), "odd")
-    assert {row["category"] for row in delivered(platform, "responses")} - usual == {
-        "challenge_response"
-    }
-    assert platform.record().campaigns() == figures(platform)
-
-
-def test_the_repeated_hour_of_autumn_holds_more_events_on_request(
-    make: Make, lines: Lines, drop: Drop, people: People
-) -> None:
-    def in_the_hour(*, autumn_hour: bool) -> int:
-        shares = replace(LIVELY, autumn_hour=autumn_hour, foreign_per_day=0)
-        platform = make(Config(reactions=shares), f"autumn {autumn_hour}")
-        drop(platform, "20261024120000_subscribers.csv", lines(people(400)))
-        platform.tick(datetime(2026, 10, 24, 10, tzinfo=UTC))
-        platform.export(datetime(2026, 10, 26, 4, tzinfo=UTC))
-        assert platform.record().campaigns() == figures(platform)
-        hours = [row["created"][:13] for row in delivered(platform, "opens")]
-        return hours.count("2026-10-25 02")
-
-    assert in_the_hour(autumn_hour=True) > 10 > in_the_hour(autumn_hour=False)
 
 
 def test_ids_are_beyond_what_a_float_holds(live: Live) -> None:
