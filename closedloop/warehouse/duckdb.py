@@ -208,12 +208,7 @@ class DuckDBWarehouse:
         if not ids:
             return []
         # Asked for by their ids, so that only their recipients are counted, not those of all years.
-        found = self.rows(
-            "SELECT mailing_id, started_at, recipients, hard + soft AS bounced FROM campaigns "
-            f"WHERE client = ? AND mailing_id IN ({', '.join('?' * len(ids))}) "
-            "ORDER BY started_at DESC, mailing_id",
-            [client, *ids],
-        )
+        found = self.rows(text_of("mailings"), [client, ids])
         return [
             MailingFigures(**{**row, "started_at": row["started_at"].replace(tzinfo=UTC)})
             for row in found

@@ -62,8 +62,8 @@ def suppressions_among(addresses: str) -> str:
 
 
 def text_of(name: str) -> str:
-    """Return the text of a file in sql/, with the address of a recipient as sql/address.sql makes it."""
-    return _with_addresses(_read(name))
+    """Return the text of a file in sql/, with the address of a recipient as sql/address.sql makes it, and what it takes from others."""
+    return _with_addresses(_read(name).replace("{judged}", _read("judged").strip()))
 
 
 def _with_addresses(text: str) -> str:

@@ -183,3 +183,21 @@ def test_the_mailings_of_late_come_latest_first_with_their_bounces(
         MailingFigures(2, datetime(2026, 3, 9, 6, tzinfo=UTC), recipients=3, bounced=2),
     ]
     assert warehouse.mailings("at", datetime(2026, 3, 9, tzinfo=UTC)) == []
+
+
+def test_a_mailing_of_late_has_the_bounces_that_its_campaign_has(
+    warehouse: Warehouse, take: Take
+) -> None:
+    take("mailings", 17, [{"mailing_id": 1, "started_at": "16 06:00"}])
+    hard, soft = {"delivery_status": "HARD"}, {"delivery_status": "SOFT"}
+    take("mailing_recipients", 17, recipients(1, {}, {}, hard, soft, soft))
+    said = {1: "fatal_bounce", 2: "bounce", 4: "fatal_bounce", 5: "bounce"}
+    take(
+        "responses",
+        17,
+        [{"mailing_to_user_id": who, "category": what} for who, what in said.items()],
+    )
+    (found,) = warehouse.mailings("de", datetime(2026, 3, 9, tzinfo=UTC))
+    campaign = only(warehouse, "campaigns")
+    assert (found.recipients, found.bounced) == (5, 5)
+    assert (campaign["recipients"], campaign["hard"] + campaign["soft"]) == (5, 5)
