@@ -63,15 +63,20 @@ def mark_all(connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema])
 
 def mark_anew(connection: "duckdb.DuckDBPyConnection", schemas: Sequence[Schema]) -> None:
     """Mark all rows of these schemas."""
+    wanted = [marking(schema) for schema in schemas]
+    for each in wanted:
+        connection.execute("DELETE FROM marked WHERE schema_name = ?", [each.schema])
+        connection.execute("INSERT INTO marked VALUES (?, ?, ?, ?, ?)", [*each])
+    # A new warehouse has no row to mark, and to find that out table by table takes longer than to make it.
+    if not connection.execute("SELECT 1 FROM loads LIMIT 1").fetchall():
+        return
     of_schema = "load_id IN (SELECT load_id FROM loads WHERE schema_name = ?)"
-    for wanted in map(marking, schemas):
+    for each in wanted:
         for table in ("superseded", "contested"):
-            connection.execute(f"DELETE FROM {table} WHERE {of_schema}", [wanted.schema])
-        _note_rivals(connection, wanted, "true")
-        _mark_rivals(connection, wanted, "true")
-        connection.execute("DELETE FROM marked WHERE schema_name = ?", [wanted.schema])
-        connection.execute("INSERT INTO marked VALUES (?, ?, ?, ?, ?)", [*wanted])
-    if any(gist_of(schema) for schema in schemas):
+            connection.execute(f"DELETE FROM {table} WHERE {of_schema}", [each.schema])
+        _note_rivals(connection, each, "true")
+        _mark_rivals(connection, each, "true")
+    if any(each.gist for each in wanted):
         draw_anew(connection, "true")
     if any(schema.name == hashes.UNSUBSCRIBES for schema in schemas):
         hashes.draw(connection, "true")
