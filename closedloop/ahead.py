@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib import import_module
 from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
@@ -49,6 +50,11 @@ class Ahead(Iterator[Item], Generic[Item]):
             self._made.pop().cancel()
         self._worker.shutdown()
         self._items.close()
+
+
+def importing(module: str) -> None:
+    """Begin to import what is soon needed, beside what goes on until then; whoever imports it waits for that."""
+    threading.Thread(target=import_module, args=(module,)).start()
 
 
 def _step_back() -> None:

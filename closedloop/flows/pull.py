@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import chain
 
+from closedloop.ahead import importing
 from closedloop.core.confirm import unseen
 from closedloop.core.plan import Planned, Window, plan, recognised, window
 from closedloop.core.report import from_json, number
@@ -74,6 +75,7 @@ def pull(
     if is_stale:
         # They begin to come while the warehouse is made ready; what it knows may make them fewer.
         expected(take, job, ports)
+        importing("closedloop.flows.load")
         notes = _recall(job, ports)
         known = known_files(job.client, ports)
         planned = plan(files, known.values(), schemas, days)
