@@ -1,11 +1,13 @@
 """What a look at a whole column proves is what a look at each text would find."""
 
+import re
+
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closedloop.core.plain import are_small, are_without_control, repeated
+from closedloop.core.plain import are_between, are_one, are_small, are_without_control, repeated
 from closedloop.core.recipients import CONTROL, normalised
 
 signs = st.sampled_from([*"aZ9@._-' ", "\n", "\x7f", "\x80", "\x9f", "\xa0", "°", "ä", "ß", "\u2028"])  # fmt: skip
@@ -46,3 +48,26 @@ def test_others_are_not(text: str) -> None:
 def test_whoever_stood_before_is_found(texts: list[str | None]) -> None:
     before = [place for place, text in enumerate(texts) if text in texts[:place]]
     assert repeated(series(texts)).to_list() == before
+
+
+PLACES = st.lists(st.sampled_from([*"0159 :-/x", "ä", "\0", "\x7f"]), max_size=3).map("".join)
+
+
+@given(st.lists(st.none() | PLACES, max_size=6))
+def test_texts_proven_to_lie_between_two_have_their_signs_between(texts: list[str | None]) -> None:
+    expected = all(re.fullmatch("[0-9]:[0-5]", text) for text in texts if text is not None)
+    assert are_between(series(texts), "0:0", "9:5") == expected
+
+
+@pytest.mark.parametrize("place", [0, 8_191, 8_192, 19_999])
+@pytest.mark.parametrize("text", ["2020-1- 1", "2020-1-1/", "2020-1-1:", "2020-1-6\xff", "2020-1-"])
+def test_one_odd_text_among_thousands_is_found(text: str, place: int) -> None:
+    texts = ["2020-01-1"] * 20_000
+    assert are_between(series([*texts]), "0000-00-0", "9999-99-9")
+    texts[place] = text
+    assert not are_between(series([*texts]), "0000-00-0", "9999-99-9")
+
+
+@given(st.lists(st.none() | st.sampled_from(["", "a", "b"]), max_size=4))
+def test_texts_are_one_if_all_are_the_same(texts: list[str | None]) -> None:
+    assert are_one(series(texts)) == (len({*texts}) == 1 and texts[0] is not None)
