@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "forgotten": {"state", "model", "errors"},
     "quarantine": {"state", "model", "errors"},
     # A selection's CSV is read as exactly as a delivered file, so it needs both the reader and the databases.
-    "selection": {"core", "model", "errors", "stopping", "warehouse"},
+    "selection": {"model", "errors", "stopping", "warehouse", "selectionfile"},
+    "selectionfile": {"core", "model", "errors"},
     "flows": {
         "core",
         "model",
@@ -60,7 +61,7 @@ ONLY_IN = {
     "asyncssh": {"emulator"},
     "smtplib": {"mail"},
     "sqlite3": {"ledger", "emulator"},
-    "polars": {"core", "warehouse", "flows", "selection", "spool"},
+    "polars": {"core", "warehouse", "flows", "selection", "selectionfile", "spool"},
     "rich": {"console"},
     "jinja2": {"mail", "dashboard"},
     "css_inline": {"mail"},

@@ -209,14 +209,24 @@ def test_only_whole_files_have_landed(state: StateFolder) -> None:
     assert state.landed("de") == [whole]
 
 
-def test_spooled_rows_come_back_in_order_and_leave_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("batches_in_memory", "on_disk"),
+    [
+        pytest.param(0, 3, id="all on disk"),
+        pytest.param(2, 1, id="the last one on disk"),
+        pytest.param(3, 0, id="all in memory"),
+    ],
+)
+def test_spooled_rows_come_back_in_order_and_leave_nothing(
+    batches_in_memory: int, on_disk: int, tmp_path: Path
+) -> None:
     folder = tmp_path / "spool"
     batches = [pl.DataFrame({"n": [number], "t": ["ü"]}) for number in range(3)]
-    with Spool(folder) as spool:
+    with Spool(folder, batches_in_memory * int(batches[0].estimated_size())) as spool:
         for batch in batches:
             spool.append(batch)
         assert mode(folder) == 0o700
-        assert {mode(path) for path in folder.iterdir()} == {0o600}
+        assert [mode(path) for path in folder.iterdir()] == [0o600] * on_disk
         assert pl.concat(spool.batches()).equals(pl.concat(batches))
     assert not folder.exists()
 

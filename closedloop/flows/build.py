@@ -1,35 +1,26 @@
-"""The files of a wave: rows selected, suppressed, and written into the outbox."""
+"""The files of a wave: what goes into one, and its making.
 
-from collections.abc import Generator, Iterator
-from contextlib import closing
+The work on rows is in `fill`, which is imported late: a selection runs while polars is imported.
+"""
+
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from polars import DataFrame, Series, String, concat
+from typing import TYPE_CHECKING
 
 from closedloop.ahead import Ahead
-from closedloop.core.forgotten import without_forgotten
-from closedloop.core.recipients import (
-    column_disagreements,
-    decide,
-    dropped,
-    fit,
-    head,
-    lines,
-    masked,
-    written_addresses,
-)
 from closedloop.errors import ProjectError
 from closedloop.flows.ports import Ports
-from closedloop.flows.suppress import suppressed
 from closedloop.model.job import Selection
 from closedloop.model.table import Schema
-from closedloop.spool import Spool
-from closedloop.state import OutboxFile, sha256
 
-PREVIEW_LINES = 5
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from polars import DataFrame
+
 AHEAD = 2
-"""So many batches are read, or turned into lines, while another is checked, or written."""
+"""So many batches are read while another is checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,97 +49,37 @@ class Built:
 
 def build(wanted: Wanted, path: Path, ports: Ports) -> Built:
     """Select, suppress and write one file to `path`; memory holds addresses and reasons, never all rows."""
-    with Spool(path.with_name(f"{wanted.job}.{wanted.schema.name}.spool")) as spool:
-        reasons = _decide(wanted, spool, ports)
-        with OutboxFile(path) as out, closing(Ahead(_lines(spool, reasons, wanted), AHEAD)) as text:
-            out.write(head(wanted.schema))
-            for each in text:
-                out.write(each)
-    return Built(len(reasons), reasons.null_count(), dropped(reasons), out.size, out.sha256)
+    with _selecting(wanted, ports) as batches:
+        from closedloop.flows.fill import fill
+
+        return fill(wanted, batches, path, ports)
 
 
 def preview(wanted: Wanted, path: Path, ports: Ports) -> Built:
     """Select and suppress, write no file; return the counts and the first lines, masked."""
-    with Spool(path.with_name(f"{wanted.job}.{wanted.schema.name}.spool")) as spool:
-        reasons = _decide(wanted, spool, ports)
-        first = next(
-            (rows.head(PREVIEW_LINES) for rows in _kept(spool, reasons) if len(rows)), None
-        )
-    shown = (
-        []
-        if first is None
-        else lines(masked(first, wanted.schema), wanted.schema, wanted.fills).decode().splitlines()
-    )
-    return Built(len(reasons), reasons.null_count(), dropped(reasons), preview=tuple(shown))
+    with _selecting(wanted, ports) as batches:
+        from closedloop.flows.fill import foresee
+
+        return foresee(wanted, batches, path, ports)
 
 
 def prune(path: Path, schema: Schema, client: str, ports: Ports) -> Built:
     """Take those out of a written file who must not be mailed any more; what it then holds appears whole or not at all."""
-    with path.open("rb") as stream:
-        addresses = written_addresses(stream.read(), schema)
-    none = Series([None] * len(addresses), dtype=String)
-    reasons = decide(
-        addresses,
-        without_forgotten(addresses, none, ports.forgotten),
-        suppressed(client, addresses, ports),
-        ports.blocklist,
-    )
-    gone = dropped(reasons)
-    if not gone:
-        return Built(len(reasons), len(reasons), {}, path.stat().st_size, sha256(path))
-    heading = [None] if head(schema) else []
-    with path.open("rb") as written, OutboxFile(path) as out:
-        for line, reason in zip(written, [*heading, *reasons], strict=True):
-            if reason is None:
-                out.write(line)
-    return Built(len(reasons), reasons.null_count(), gone, out.size, out.sha256)
+    from closedloop.flows.fill import take_out
+
+    return take_out(path, schema, client, ports)
 
 
-def _decide(wanted: Wanted, spool: Spool, ports: Ports) -> Series:
-    """Spool the selected rows; return for each why it is dropped, or null."""
-    addresses, reasons = [], []
-    progress = ports.watch(f"select for {wanted.job}")
+@contextmanager
+def _selecting(wanted: Wanted, ports: Ports) -> "Iterator[Iterator[DataFrame]]":
+    """Have the rows selected from now on, by a thread of its own, until the block ends."""
     with closing(Ahead(_selected(wanted, ports), AHEAD)) as batches:
-        for batch in batches:
-            _refuse_other_columns(batch, wanted)
-            fitted = fit(batch, wanted.schema, wanted.consent)
-            spool.append(fitted.rows)
-            addresses.append(fitted.address)
-            reasons.append(without_forgotten(fitted.address, fitted.reason, ports.forgotten))
-            progress(sum(map(len, addresses)), 0)
-    if wanted.consent is None:
-        return concat(reasons)
-    together = concat(addresses)
-    return decide(
-        together, concat(reasons), suppressed(wanted.client, together, ports), ports.blocklist
-    )
+        yield batches
 
 
-def _selected(wanted: Wanted, ports: Ports) -> Generator[DataFrame]:
+def _selected(wanted: Wanted, ports: Ports) -> "Generator[DataFrame]":
     """Yield the selection's rows; what is wrong with it is told with the job's file."""
     try:
         yield from ports.rows(wanted.selection)
     except ProjectError as error:
         raise ProjectError(f"jobs/{wanted.job}.toml: {error}") from error
-
-
-def _lines(spool: Spool, reasons: Series, wanted: Wanted) -> Generator[bytes]:
-    """Yield the lines of the file, batch by batch."""
-    for rows in _kept(spool, reasons):
-        yield lines(rows, wanted.schema, wanted.fills)
-
-
-def _kept(spool: Spool, reasons: Series) -> Iterator[DataFrame]:
-    """Yield the rows that are written, batch by batch."""
-    done = 0
-    for rows in spool.batches():
-        yield rows.filter(reasons.slice(done, len(rows)).is_null())
-        done += len(rows)
-
-
-def _refuse_other_columns(batch: DataFrame, wanted: Wanted) -> None:
-    wrong = column_disagreements(batch.columns, wanted.schema)
-    if wrong:
-        raise ProjectError(
-            "\n".join(f"jobs/{wanted.job}.toml: selection: {sentence}" for sentence in wrong)
-        )

@@ -1,13 +1,14 @@
 """Who must not be mailed: a warehouse that is whole and up to date, or no sending."""
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from polars import DataFrame, Series
-
-from closedloop.core.recipients import asked_for, in_our_words
 from closedloop.core.report import number
 from closedloop.errors import TryLater
 from closedloop.flows.ports import Ports
+
+if TYPE_CHECKING:
+    from polars import DataFrame, Series
 
 Notes = list[str]
 
@@ -37,8 +38,11 @@ def up_to_date(client: str, ports: Ports) -> Notes:
     return notes
 
 
-def suppressed(client: str, addresses: Series, ports: Ports) -> DataFrame:
+def suppressed(client: str, addresses: "Series", ports: Ports) -> "DataFrame":
     """Return who of these, by their normalised addresses, must not be mailed, and why."""
+    # Late: that the warehouse is up to date is seen before anything is selected.
+    from closedloop.core.recipients import asked_for, in_our_words
+
     spellings = ports.warehouse.spellings(client)
     found = ports.warehouse.suppressed(client, asked_for(addresses, spellings))
     return in_our_words(found, spellings)

@@ -1,16 +1,16 @@
 """One query of a user's on DuckDB: refused unless it only reads, its rows yielded in batches."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
-
-import polars as pl
 
 from closedloop.errors import ProjectError
 from closedloop.warehouse.frames import frame_of
 from closedloop.warehouse.session import Opening, disk_trouble, speaking, spoken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
+    import polars as pl
 
 ELSEWHERE = (
     " It was looked for in the database that 'from' names; \"warehouse\" is the one with the response data. Customers lie elsewhere: "
@@ -20,7 +20,7 @@ ELSEWHERE = (
 
 def query_batches(
     connection: "duckdb.DuckDBPyConnection", opening: Opening, sql: str, batch_rows: int
-) -> Iterator[pl.DataFrame]:
+) -> "Iterator[pl.DataFrame]":
     """Yield the rows of a query in batches, at least one; the contract is in `Warehouse.select`.
 
     The result is laid down first, on disk where memory ends, so that a slow reader sees one state. It lies
