@@ -67,19 +67,22 @@ class DuckDBWarehouse:
     def prepare(self, schemas: Sequence[Schema]) -> list[str]:
         """Create what is missing; the contract is in `Warehouse`."""
         # Late: most pulls find nothing new, and ask no warehouse.
+        from closedloop.warehouse.local_times import are_kept_as_text, make_times
         from closedloop.warehouse.marks import mark_all
 
         for schema in schemas:
             refuse_taken_names(schema)
         with self._transaction("can't be prepared") as connection:
             there = self._tables()
-            is_complete = all(raw_name(schema.name) in there for schema in schemas)
+            tables = [(schema, there.get(raw_name(schema.name), {})) for schema in schemas]
+            aged = [each for each in tables if are_kept_as_text(*each)]
+            is_complete = not aged and all(existing for _, existing in tables)
             packing = "" if is_complete else self._packing()
-            changes = [
-                change(schema, there.get(raw_name(schema.name), {}), packing) for schema in schemas
-            ]
+            changes = [change(*each, packing) for each in tables]
             for statement in (text for each in changes for text in each.statements):
                 connection.execute(statement)
+            for each in aged:
+                make_times(connection, *each, packing)
             mark_all(connection, schemas)
             self._write_views(connection, schemas)
         self._schemas = {schema.name: schema for schema in schemas}

@@ -66,6 +66,12 @@ def is_derived(part: StoredColumn) -> bool:
     return part.kind == "boolean" or (part.kind == "timestamp" and part.name == part.of)
 
 
+def is_kept_as_text(part: StoredColumn, existing: Mapping[str, str]) -> bool:
+    """Say whether a table with these columns keeps this local time as text, as older programs did."""
+    is_local = part.kind == "timestamp" and not is_derived(part)
+    return is_local and existing.get(part.name) == TYPES["text"]
+
+
 def refuse_taken_names(schema: Schema) -> None:
     """Raise `ProjectError` where a schema uses a name that the warehouse needs for itself."""
     if schema.name in OWN_NAMES or schema.name.startswith("raw_"):
@@ -85,7 +91,7 @@ def change(schema: Schema, existing: Mapping[str, str], packing: str = "") -> Ch
     """Return what makes the table of a schema fit it.
 
     `existing` are the columns of the table with their SQL types, empty if there is no table; `packing` is how a new
-    one packs texts that seldom repeat. Raises `ProjectError` if only a person can decide what to do with the rows
+    one packs texts that seldom repeat. Local times that are kept as text are let be. Raises `ProjectError` if only a person can decide what to do with the rows
     that are there.
     """
     wanted = stored_columns(schema)
@@ -149,7 +155,8 @@ def _retyped(wanted: list[StoredColumn], existing: Mapping[str, str]) -> list[st
     return [
         f"column '{column.name}' was {existing[column.name]} and would be {TYPES[column.kind]}"
         for column in wanted
-        if column.name in existing and existing[column.name] != TYPES[column.kind]
+        if existing.get(column.name, TYPES[column.kind]) != TYPES[column.kind]
+        and not is_kept_as_text(column, existing)
     ]
 
 

@@ -32,7 +32,7 @@ CHANGES = {
         "ALTER TABLE schema_version ADD COLUMN hashed UBIGINT",
     ),
 }
-"""What makes a warehouse of each version out of the one before."""
+"""What makes a warehouse of each version out of the one before; local times become times once the schemas are known (`local_times`)."""
 
 
 def bring_up_to_date(connection: "duckdb.DuckDBPyConnection", path: Path, *, is_new: bool) -> None:
