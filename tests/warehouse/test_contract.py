@@ -166,6 +166,17 @@ def test_a_reference_that_points_at_nothing_is_counted_by_file_and_column(
     assert warehouse.unresolved("de", []) == []
 
 
+def test_an_id_is_not_found_by_its_neighbours(warehouse: Warehouse, take: Take) -> None:
+    least, most = -(2**63), 2**63 - 1
+    known = [0, 63, 64, 130, -1, -64, least, most]
+    take("mailing_recipients", 3, [{"mailing_to_user_id": each} for each in known])
+    sought = [*known, 1, 62, 65, 129, 131, 194, -2, -63, -65, least + 1, most - 1]
+    take("links", 3, [{"mailing_to_user_id": each} for each in sought])
+    assert ("20260303_links.csv", "mailing_to_user_id", len(sought) - len(known)) in (
+        warehouse.unresolved("de", ["20260303_links.csv"])
+    )
+
+
 def test_a_reference_into_another_client_points_at_nothing(
     warehouse: Warehouse, take: Take
 ) -> None:
