@@ -13,15 +13,11 @@ from closedloop.core.plan import Planned
 from closedloop.flows.fetch import is_here
 from closedloop.model.table import Schema
 from closedloop.quarantine import corrections_of, has_corrections
-from closedloop.state import StateFolder, pack, speaking
+from closedloop.state import StateFolder, pack
 
 if TYPE_CHECKING:
     from closedloop.ahead import Ahead
     from closedloop.flows.load import Landed, Stretch
-
-
-WORTH_BYTES = 4 << 20
-"""Less is packed before another thread has begun to."""
 
 
 class Abreast:
@@ -46,13 +42,8 @@ class Abreast:
         self._begun: dict[str, Ahead[Stretch]] = {}
 
     def pack(self, source: Path, target: Path) -> None:
-        """Begin to pack a file, once the one before is done; a small one is packed at once."""
+        """Begin to pack a file, once the one before is done."""
         self._wait()
-        with speaking(source):
-            size = source.stat().st_size
-        if size < WORTH_BYTES:
-            pack(source, target)
-            return
         self._packing = self._packer.submit(pack, source, target)
 
     def read(self, landed: "Landed") -> "Ahead[Stretch]":
