@@ -82,7 +82,8 @@ class DuckDBWarehouse:
             for statement in (text for each in changes for text in each.statements):
                 connection.execute(statement)
             for each in aged:
-                make_times(connection, *each, packing)
+                with self._opening.stopping.breaking(connection.interrupt):
+                    make_times(connection, *each, packing)
             mark_all(connection, schemas)
             self._write_views(connection, schemas)
         self._schemas = {schema.name: schema for schema in schemas}

@@ -7,9 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from closedloop.errors import ProjectError
+from closedloop.errors import ProjectError, Stopped
 from closedloop.model.settings import Suppression
 from closedloop.model.table import Schema
+from closedloop.stopping import Stopping
 from closedloop.warehouse.base import Warehouse
 from closedloop.warehouse.duckdb import DuckDBWarehouse
 
@@ -87,6 +88,18 @@ def test_texts_that_are_not_written_as_the_schema_says_are_refused_with_nothing_
     with DuckDBWarehouse(path, 0, Suppression()) as newer:
         newer.prepare(list(schemas.values()))
     assert set(types(path).values()) == {"TIMESTAMP"}
+
+
+def test_who_is_told_to_stop_leaves_the_texts_to_the_next_run(
+    aged: Callable[[str], Path], schemas: Schemas
+) -> None:
+    path, stopping = aged(SHIPPED), Stopping()
+    with DuckDBWarehouse(path, 0, Suppression(), stopping=stopping) as newer:
+        newer.rows("FROM loads")
+        stopping.tell(Stopped("told to stop"))
+        with pytest.raises(Stopped, match="told to stop"):
+            newer.prepare(list(schemas.values()))
+    assert set(types(path).values()) == {"VARCHAR"}
 
 
 def test_a_new_column_may_come_with_the_new_program(
