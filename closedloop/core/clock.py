@@ -1,12 +1,14 @@
 """Local times of a zone as UTC."""
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 _QUARTER = 15 * 60 * 1_000_000  # microseconds: no clock changes twice within a quarter of an hour
+_DAY = 96 * _QUARTER
 _MOST_QUARTERS = 31 * 24 * 4
 
 
@@ -29,10 +31,17 @@ def _offset(local: pl.Series, zone: ZoneInfo) -> timedelta | None:
     first, last = (local.to_physical().cast(pl.Int64).min(), local.to_physical().max())
     if not isinstance(first, int) or not isinstance(last, int):
         return None
+    # Whole days first: the next blocks of a file are mostly of the same.
+    offset = _constant(first - first % _DAY, last - last % _DAY + _DAY, zone)
+    return offset or _constant(first - first % _QUARTER, last + _QUARTER, zone)
+
+
+@lru_cache
+def _constant(first: int, last: int, zone: ZoneInfo) -> timedelta | None:
+    """Return how far all times in a span that begins with a quarter of an hour are from UTC, if that is one distance."""
     if last - first > _MOST_QUARTERS * _QUARTER:
         return None
-    ends = pl.int_range(first - first % _QUARTER, last + _QUARTER + 1, _QUARTER, eager=True)
-    times = ends.cast(pl.Datetime("us"))
+    times = pl.int_range(first, last + 1, _QUARTER, eager=True).cast(pl.Datetime("us"))
     earliest, latest = _placed(times, zone, "earliest"), _placed(times, zone, "latest")
     offsets = (times - earliest).unique()
     is_constant = len(offsets) == 1 and (earliest == latest).all()

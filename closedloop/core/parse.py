@@ -272,7 +272,7 @@ class _Gathering:
         self.end = end
 
     def _line_numbers(self, rows: pl.DataFrame) -> pl.Series:
-        numbers = pl.select(line=pl.int_range(rows.height)).to_series()
+        numbers = pl.int_range(rows.height, eager=True)
         if rows.height != self._good_lines:
             inside = rows.select(
                 pl.sum_horizontal(pl.all().str.count_matches("\n", literal=True))
@@ -281,6 +281,7 @@ class _Gathering:
         starts, moved = (
             pl.Series(values, dtype=pl.Int64) for values in zip(*self._moved, strict=True)
         )
-        return (numbers + moved.gather(starts.search_sorted(numbers, side="right") - 1)).alias(
-            "line"
-        )
+        if not starts[-1]:
+            return (numbers + self._moved[-1][1]).alias("line")
+        places = starts.search_sorted(numbers, side="right") - 1
+        return (numbers + moved.gather(places)).alias("line")

@@ -21,24 +21,32 @@ class Proof:
 
 def prove(text: bytes, separator: bytes, fields: int) -> Proof | None:
     """Prove that a text which ends with a line feed is records of two or more fields; None if that fails."""
-    plain = text.replace(b"\r\n", b"\n") if b"\r" in text else text
-    if b"\r" in plain or not _is_utf8(plain):
+    if not _is_utf8(text):
         return None
-    signs = signs_of(plain)
-    is_border = (signs == separator[0]) | (signs == LINE_FEED)
-    if b'"' not in plain:
-        return _counted(signs, signs.filter(is_border), fields)
+    signs = signs_of(text)
+    is_end = signs == LINE_FEED
+    clean = (signs < _BLANK).sum() == is_end.sum()
+    if not clean and b"\r" in text:
+        plain = text.replace(b"\r\n", b"\n")
+        return None if b"\r" in plain else prove(plain, separator, fields)
+    is_border = (signs == separator[0]) | is_end
+    borders = _borders(signs, is_border) if b'"' in text else signs.filter(is_border)
+    return None if borders is None else _counted(borders, separator, fields, clean=clean)
+
+
+def _borders(signs: pl.Series, is_border: pl.Series) -> pl.Series | None:
+    """Return the borders of fields; None unless all quotes stand about fields."""
     is_quote = signs == _QUOTE
     if not _stand_at_borders(is_quote, is_border):
         return None
     special = signs.filter(is_quote | is_border)
     quotes = special == _QUOTE
-    return _counted(signs, special.filter(~quotes), fields) if _come_in_pairs(quotes) else None
+    return special.filter(~quotes) if _come_in_pairs(quotes) else None
 
 
 def signs_of(text: bytes) -> pl.Series:
     """Return the bytes of a text as numbers."""
-    return pl.Series([text]).cast(pl.List(pl.UInt8)).explode()
+    return pl.Series([text]).cast(pl.List(pl.UInt8)).reshape((-1,))
 
 
 def _stand_at_borders(is_quote: pl.Series, is_border: pl.Series) -> bool:
@@ -52,13 +60,13 @@ def _come_in_pairs(quotes: pl.Series) -> bool:
     return not (quotes & ~(before ^ after)).any()
 
 
-def _counted(signs: pl.Series, borders: pl.Series, fields: int) -> Proof | None:
+def _counted(borders: pl.Series, separator: bytes, fields: int, *, clean: bool) -> Proof | None:
     """Return how many lines there are if each has so many borders, its line feed the last of them."""
-    is_end = borders == LINE_FEED
     lines = len(borders) // fields
-    if is_end.sum() != lines or not is_end.gather_every(fields, fields - 1).all():
+    expected = signs_of((separator * (fields - 1) + b"\n") * lines)
+    if len(borders) != len(expected) or not (borders == expected).all():
         return None
-    return Proof(lines, clean=(signs < _BLANK).sum() == lines)
+    return Proof(lines, clean)
 
 
 def _is_utf8(text: bytes) -> bool:
