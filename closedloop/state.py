@@ -4,6 +4,7 @@ import csv
 import hashlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +19,8 @@ from closedloop.errors import ClosedLoopError, StateTrouble
 from closedloop.model.file import FileIdentity
 
 CHUNK = 1 << 20
+WORTH_BEGINNING = 4 << 20
+"""So many bytes are worth a call that begins to store them."""
 REMEDY = (
     "make room, or mend the rights of the state folder: nothing was lost, and the next run goes on"
 )
@@ -188,6 +191,13 @@ def remove_halves(folder: Path, pattern: str) -> None:
                 path.unlink()
 
 
+def begin_to_store(stream: BinaryIO, start: int, end: int) -> None:
+    """Have the disk begin with a part of what was written, so that the wait at the end is short; only Linux can."""
+    if sys.platform == "linux":
+        # What is not on disk yet is sent there, and stays in memory.
+        os.posix_fadvise(stream.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
+
+
 @contextmanager
 def appearing(path: Path) -> Iterator[BinaryIO]:
     """Give a stream whose bytes stand at `path`, on disk, once the block ends well; after an error nothing is left."""
@@ -288,6 +298,7 @@ class OutboxFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
+        self._begun = 0
         self._digest = hashlib.sha256()
         self._opened = ExitStack()
 
@@ -302,6 +313,9 @@ class OutboxFile:
             self._stream.write(data)
         self._digest.update(data)
         self.size += len(data)
+        if self.size - self._begun >= WORTH_BEGINNING:
+            begin_to_store(self._stream, self._begun, self.size)
+            self._begun = self.size
 
     def __enter__(self) -> Self:
         with speaking(self.path):

@@ -159,8 +159,7 @@ def decide(
     reasons = _without_those_who_left(addresses, reasons, suppressed)
     if blocklist:
         reasons = _without_listed(addresses, reasons, blocklist)
-    mailed = reasons.is_null().arg_true()
-    again = mailed.gather(repeated(addresses.gather(mailed)))
+    again = repeated(addresses, reasons.is_null().arg_true())
     return reasons.scatter(again, "duplicate")
 
 
