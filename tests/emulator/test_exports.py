@@ -88,7 +88,7 @@ def test_a_restart_in_between_changes_nothing(
             platform = make(name=name) if restarts else platform
             platform.tick(start + timedelta(days=day))
             platform.export(start + timedelta(days=day, hours=22))
-    assert content(make(name="through")) == content(make(name="restarted"))
+    assert content(make(name="through")) == content(make(name="restarted")) != {}
 
 
 def test_every_event_is_delivered_once(live: Live) -> None:
@@ -183,7 +183,7 @@ def test_each_client_has_its_own_files_clock_and_people(
         (folder / "20261120070000_subscribers.csv").write_bytes(lines(people(50)))
     assert [result.client for result in platform.tick(start)] == ["de", "jp"]
     platform.export(datetime(2026, 11, 20, 16, tzinfo=UTC))
-    assert platform.record().mailed("de") == platform.record().mailed("jp")
+    assert platform.record().mailed("de") == platform.record().mailed("jp") != {}
     assert sorted(content(platform))[0].startswith("20261120")
     japan = platform.places.root / "sftp/jp/outgoing/20261121_mailings.csv"
     assert ";5;" in japan.read_text()

@@ -85,7 +85,7 @@ def test_all_figures_equal_the_record(
         if file["state"] in ("written", "incomplete")
     }
     mailed = platform.record().mailed()
-    assert all(times == 1 for wave in mailed.values() for times in wave.values())
+    assert [{*wave.values()} for wave in mailed.values()] == [{1}, {1}]
     if config.export.extra_columns and known:
         seen = {row["wave_id"]: row["seen"] for row in desk.rows("select * from waves")}
         assert set(seen) == set(mailed)

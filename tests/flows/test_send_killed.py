@@ -63,6 +63,7 @@ def test_product_data_of_a_killed_run_goes_out_before_its_wave(
         assert desk.uploads()[-2:] == published, f"killed at {looks}"
         assert (desk.left("outbox"), wave.state) == ([], WaveState.PUBLISHED), f"killed at {looks}"
         assert not [name for name in desk.uploads() if name.endswith(".part")], f"killed at {looks}"
+    assert looks > 20
 
 
 def names(remote: MemoryRemote) -> list[str]:
