@@ -1,15 +1,17 @@
 """Which slot a wave belongs to, also where the clock was wrong."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from closedloop.core.sent import is_of_another_time, sent_in
+from closedloop.core.sent import built_since, is_of_another_time, sent_in
 from closedloop.model.wave import Wave, WaveState
 
 SLOT = datetime(2026, 11, 24, 5, tzinfo=UTC)
 WEEK, YEAR, HOUR = timedelta(days=7), timedelta(days=364), timedelta(hours=1)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 MakeWave = Callable[..., Wave]
 
@@ -79,3 +81,37 @@ def test_a_wave_of_a_clock_that_was_ahead_counts_until_a_later_one_shows_when_it
     assert sent_in(SLOT, "send", [ahead, again]) == again
     assert sent_in(SLOT + WEEK, "send", [ahead, again]) is None
     assert sent_in(SLOT + YEAR, "send", [ahead, again]) is None
+
+
+def test_a_test_and_a_resend_are_of_no_slot(wave: MakeWave) -> None:
+    sent = wave(SLOT)
+    assert sent_in(SLOT, "send", [replace(sent, test=True)]) is None
+    assert sent_in(SLOT, "send", [replace(sent, resend_of=1)]) is None
+
+
+@pytest.mark.parametrize("early", [SECOND, DAY])
+def test_a_wave_that_a_slow_clock_built_too_early_is_of_the_slot_it_was_built_for(
+    wave: MakeWave, early: timedelta
+) -> None:
+    sent = wave(SLOT - early, SLOT)
+    assert sent_in(SLOT, "send", [sent]) == sent
+    assert sent_in(SLOT, "send", [replace(sent, slot=SLOT - WEEK)]) is None
+
+
+def test_a_wave_built_more_than_a_day_before_its_slot_is_not_of_it(wave: MakeWave) -> None:
+    assert sent_in(SLOT, "send", [wave(SLOT - DAY - SECOND, SLOT)]) is None
+
+
+def test_a_clock_is_wrong_by_more_than_a_day(wave: MakeWave) -> None:
+    sent = wave(SLOT)
+    assert not is_of_another_time(sent, SLOT - WEEK, SLOT - DAY)
+    assert is_of_another_time(sent, SLOT - WEEK, SLOT - DAY - SECOND)
+
+
+def test_waves_built_since_a_slot_began_are_those_not_older_than_any_after_them(
+    wave: MakeWave,
+) -> None:
+    before, ahead, at, later = (wave(SLOT + each) for each in (-SECOND, YEAR, HOUR * 0, HOUR))
+    waves = [before, ahead, at, later]
+    assert built_since(SLOT, waves) == {ahead.wave_id, at.wave_id, later.wave_id}
+    assert built_since(SLOT + SECOND, waves) == {later.wave_id}

@@ -1,9 +1,11 @@
+"""Stamps: the local times in the names of our files, which rise whatever the clock and the state folder do."""
+
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from closedloop.core.stamps import after, local_stamp, lowest_free, moment
+from closedloop.core.stamps import after, is_far_ahead, local_stamp, lowest_free, moment, strangers
 from closedloop.model.file import RemoteFile
 from closedloop.model.filename import Pattern
 
@@ -72,3 +74,19 @@ def test_names_strictly_rise_through_the_repeated_hour() -> None:
         names.append(NAMES.name(moment(stamp)))
     assert names == sorted(set(names))
     assert names[-1] == "20261025041500_subscribers.csv"
+
+
+@pytest.mark.parametrize(
+    ("stamp", "is_far"), [(20261125060007, False), (20261125060008, True), (20271124060007, True)]
+)
+def test_a_stamp_more_than_a_day_ahead_of_the_clock_is_far_ahead(
+    stamp: int, *, is_far: bool
+) -> None:
+    assert is_far_ahead(stamp, NOW, BERLIN) is is_far
+
+
+def test_whose_name_was_never_given_out_since_a_stamp_is_a_stranger() -> None:
+    names = [f"2026112406000{second}_subscribers.csv" for second in range(6, 10)]
+    others = ["20261124060008_products.csv", "20261124060008_subscribers.csv.part"]
+    found = strangers([*names, *others], NAMES, {20261124060008}, 20261124060007)
+    assert found == [names[1], names[3]]
