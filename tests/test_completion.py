@@ -13,8 +13,7 @@ from click.shell_completion import ShellComplete
 from closedloop.cli import cli, outcome
 from closedloop.ledger import Ledger, Run
 from closedloop.model.wave import Wave, WaveState
-from closedloop.newsettings import Answers, client_section
-from closedloop.scaffold import write_project
+from tests.shops import new_shop
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WAVE = Wave(
@@ -28,11 +27,7 @@ Offered = Callable[..., list[str]]
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    section = client_section(
-        Answers("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
-    )
-    write_project(tmp_path / "shop", "de", section, rehearsal=False)
-    return tmp_path / "shop"
+    return new_shop(tmp_path / "shop", rehearsal=False)
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ import pytest
 
 from closedloop.errorfiles import ErrorFiles
 from closedloop.model.error_file import Case, ErrorFile, NextStep, Problem
-from closedloop.newsettings import Answers, client_section
-from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
+from tests.shops import new_shop
 
 Said = Callable[..., list[str]]
 
@@ -22,11 +21,7 @@ Said = Callable[..., list[str]]
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A project whose send job is suspended, and in whose pull nothing can be fetched."""
-    root = tmp_path / "shop"
-    section = client_section(
-        Answers("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
-    )
-    write_project(root, "de", section, rehearsal=True)
+    root = new_shop(tmp_path / "shop", rehearsal=True)
     ErrorFiles(StateFolder(root / "var")).put(
         ErrorFile(
             name="send_newsletter-1", run="r", job="send_newsletter", client="de", kind="send", case=Case.FAILED,

@@ -19,10 +19,9 @@ from closedloop.metrics import HELP, write_metrics
 from closedloop.model.error_file import Case, ErrorFile, NextStep, Problem
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.job import RESPONSE_SCHEMAS
-from closedloop.newsettings import Answers, client_section
 from closedloop.project import load_project
-from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
+from tests.shops import new_shop
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PULL = {"job": "pull_responses", "client": "de"}
@@ -30,12 +29,7 @@ PULL = {"job": "pull_responses", "client": "de"}
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    root = tmp_path / "shop"
-    section = client_section(
-        Answers("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
-    )
-    write_project(root, "de", section, rehearsal=True)
-    return root
+    return new_shop(tmp_path / "shop", rehearsal=True)
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from closedloop.core.report import as_json
 from closedloop.ledger import Ledger, Run
 from closedloop.model.file import Counts
 from closedloop.model.run import FileOutcome, FileStatus, PullResult, RunReport
-from closedloop.newsettings import Answers, client_section
-from closedloop.scaffold import write_project
+from tests.shops import new_shop
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 ID = "pull_responses-20261120T060000000000Z"
@@ -27,11 +26,7 @@ Report = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    section = client_section(
-        Answers("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
-    )
-    write_project(tmp_path / "shop", "de", section, rehearsal=False)
-    return tmp_path / "shop"
+    return new_shop(tmp_path / "shop", rehearsal=False)
 
 
 @pytest.fixture

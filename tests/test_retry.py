@@ -7,22 +7,14 @@ from typing import NamedTuple
 
 import pytest
 
-from closedloop.cli import cli, outcome
 from closedloop.ledger import Ledger
 from closedloop.locks import held
 from closedloop.model.settings import Client
 from closedloop.model.wave import Try
-from closedloop.newsettings import Answers, client_section
-from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
+from tests.shops import Ended, Run, command_line, shop_on
 
 SLOT = "2026-11-24T06:00+01:00"
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 class Desk(NamedTuple):
@@ -30,7 +22,7 @@ class Desk(NamedTuple):
 
     root: Path
     server: Path
-    closedloop: Callable[..., Ended]
+    closedloop: Run
 
     def run(self, at: str, *options: str) -> Ended:
         return self.closedloop("-p", self.root, "--now", at, "run", "send_newsletter", *options)
@@ -45,23 +37,13 @@ class Desk(NamedTuple):
 
 @pytest.fixture
 def desk(
-    sshd: Client,
     client_on: Callable[[Path], Client],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> Desk:
-    def closedloop(*words: object) -> Ended:
-        capsys.readouterr()
-        code = outcome(lambda: cli.main([*map(str, words)], standalone_mode=False))
-        return Ended(code, *capsys.readouterr())
-
     client = client_on(tmp_path / "remote")
-    section = client_section(
-        Answers("de", client.host, client.port, sshd.user, str(client.key), client.host_keys)
-    )
-    section = section.replace('"/incoming"', f'"{client.upload}"')
-    write_project(tmp_path / "shop", "de", section, rehearsal=True)
-    return Desk(tmp_path / "shop", Path(client.upload), closedloop)
+    root = shop_on(tmp_path / "shop", client)
+    return Desk(root, Path(client.upload), command_line(capsys))
 
 
 def test_a_slot_that_never_ran_is_no_matter_for_a_retry(desk: Desk) -> None:

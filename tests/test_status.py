@@ -13,10 +13,9 @@ from closedloop.model.error_file import Case, Problem
 from closedloop.model.file import Counts, FileIdentity, Load
 from closedloop.model.run import FileOutcome, FileStatus, MissingFile, PullResult, RunReport
 from closedloop.model.wave import Wave, WaveState
-from closedloop.newsettings import Answers, client_section
 from closedloop.project import Project, load_project
-from closedloop.scaffold import write_project
 from closedloop.status import JobStatus, as_json, glance, table
+from tests.shops import new_shop
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WAVE = Wave(
@@ -28,10 +27,7 @@ WAVE = Wave(
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    section = client_section(
-        Answers("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
-    )
-    write_project(tmp_path, "de", section, rehearsal=False)
+    new_shop(tmp_path, rehearsal=False)
     return load_project(tmp_path)
 
 

@@ -2,42 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from closedloop.cli import cli, outcome
-from closedloop.newsettings import Answers, client_section
-from closedloop.scaffold import write_project
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
+from tests.shops import Run, command_line, new_shop
 
 
 @pytest.fixture
 def closedloop(capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*words: str | Path) -> Ended:
-        capsys.readouterr()
-        code = outcome(lambda: cli.main([*map(str, words)], standalone_mode=False))
-        return Ended(code, *capsys.readouterr())
-
-    return run
+    return command_line(capsys)
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    root = tmp_path / "shop"
-    section = client_section(
-        Answers("de", "127.0.0.1", 1, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA...",))
-    )
-    write_project(root, "de", section, rehearsal=True)
-    return root
+    return new_shop(tmp_path / "shop", rehearsal=True)
 
 
 @pytest.fixture

@@ -6,26 +6,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 import click
 import pytest
 
 from closedloop import errors
 from closedloop.cli import EXIT_CODES, cli, outcome
+from tests.shops import Run
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
 
 
 def commands(group: click.Group, *before: str) -> list[tuple[str, ...]]:

@@ -12,21 +12,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from closedloop.flows.runner import alone
 from closedloop.model.settings import Client
-from closedloop.newsettings import Answers, client_section
 from closedloop.project import load_project
-from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
+from tests.shops import Ended, Run, shop_on
 
 NOW = "2026-11-20T13:00+01:00"
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
 Select = Callable[[Path, str], None]
 
 
@@ -39,15 +31,9 @@ class Desk(NamedTuple):
 
 
 @pytest.fixture
-def desk(sshd: Client, client_on: Callable[[Path], Client], tmp_path: Path) -> Desk:
+def desk(client_on: Callable[[Path], Client], tmp_path: Path) -> Desk:
     client = client_on(tmp_path / "remote")
-    root = tmp_path / "shop"
-    section = client_section(
-        Answers("de", client.host, client.port, sshd.user, str(client.key), client.host_keys)
-    )
-    section = section.replace('"/incoming"', f'"{client.upload}"')
-    section = section.replace('"/outgoing"', f'"{client.download}"')
-    write_project(root, "de", section, rehearsal=True)
+    root = shop_on(tmp_path / "shop", client)
     return Desk(root, Path(client.upload), Path(client.download))
 
 

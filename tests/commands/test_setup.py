@@ -4,7 +4,6 @@ import re
 import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 import pytest
@@ -12,18 +11,11 @@ import pytest
 from closedloop.core import answers
 from closedloop.newsettings import Answers, client_section
 from closedloop.project import load_project
-from closedloop.scaffold import write_project
+from tests.shops import Run, new_shop
 
 REPOSITORY = Path(__file__).parents[2]
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ended]
 Select = Callable[[Path, str], None]
 
 
@@ -298,11 +290,7 @@ def test_check_says_what_it_could_not_see(shop: Path, closedloop: Run, select: S
 def test_the_crontab_is_the_example_in_the_repository(
     tmp_path: Path, closedloop: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    section = client_section(
-        Answers("de", "sftp.example.com", 22, "r", "keys/id_rsa", ("ssh-rsa AAAA",))
-    )
-    root = tmp_path / "newsletter"
-    write_project(root, "de", section, rehearsal=False)
+    root = new_shop(tmp_path / "newsletter", rehearsal=False)
     monkeypatch.setattr("sys.argv", ["/srv/newsletter/.venv/bin/closedloop"])
     printed = closedloop("--project", root, "schedule", "cron").out
     example = (REPOSITORY / "crontab.example").read_text()

@@ -16,11 +16,10 @@ from closedloop.ledger import Ledger, Run
 from closedloop.model.error_file import Case, ErrorFile, NextStep, Problem
 from closedloop.model.job import RESPONSE_SCHEMAS
 from closedloop.model.wave import Wave, WaveState
-from closedloop.newsettings import Answers, client_section
 from closedloop.project import Project, load_project
-from closedloop.scaffold import write_project
 from closedloop.state import StateFolder
 from closedloop.warehouse.marks import mark_anew
+from tests.shops import new_shop
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -69,11 +68,7 @@ def make_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """Make a project of so many mailings to so many recipients each, a day missing, a file missing, a file late."""
 
     def make(mailings: int = 8, each: int = 60, settings: str = "") -> Project:
-        root = tmp_path_factory.mktemp("shop") / "shop"
-        section = client_section(
-            Answers("de", "sftp.example.com", 22, "r", "keys/id", ("ssh-rsa AAAA",))
-        )
-        write_project(root, "de", section, rehearsal=False)
+        root = new_shop(tmp_path_factory.mktemp("shop") / "shop", rehearsal=False)
         with (root / "closedloop.toml").open("a") as stream:
             stream.write(settings)
         project = load_project(root)

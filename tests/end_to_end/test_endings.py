@@ -15,8 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 from closedloop.model.settings import Client
-from closedloop.newsettings import Answers, client_section
-from closedloop.scaffold import write_project
+from tests.shops import shop_on
 
 HEAD = b"mailingId;mailingToUserId;mailingGroupId;userId;created\n"
 ROWS = 120_000
@@ -64,12 +63,7 @@ def server(client_on: Callable[[Path], Client], tmp_path: Path) -> Client:
 @pytest.fixture
 def made(shop: Shop, server: Client) -> Shop:
     """A project for the server, whose customers are in a file."""
-    section = client_section(
-        Answers("de", server.host, server.port, server.user, str(server.key), server.host_keys)
-    )
-    section = section.replace('"/incoming"', f'"{server.upload}"')
-    section = section.replace('"/outgoing"', f'"{server.download}"')
-    write_project(shop.root, "de", section, rehearsal=True)
+    shop_on(shop.root, server)
     return shop
 
 

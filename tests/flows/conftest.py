@@ -7,20 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.newsettings import Answers, client_section
-from closedloop.scaffold import write_project
 from tests.flows.desk import Desk
 from tests.flows.killing import Fuse, Killed
+from tests.shops import new_shop
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose warehouse is ready and empty, and which has done nothing yet."""
-    root = tmp_path_factory.mktemp("template") / "project"
-    section = client_section(
-        Answers("de", "127.0.0.1", 22, "r_shop", "keys/id_rsa", ("ssh-rsa AAAA",))
-    )
-    write_project(root, "de", section, rehearsal=True)
+    root = new_shop(tmp_path_factory.mktemp("template") / "project", rehearsal=True)
     desk = Desk(root)
     desk.customers("anna@example.com", "ben@example.com", "clara@example.com")
     desk.send(dry_run=True)

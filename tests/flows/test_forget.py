@@ -3,12 +3,13 @@
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import zstandard
 
 from closedloop.cli import cli, outcome
+from tests.shops import Ended, command_line
 
 RECIPIENTS = """\
 id;mailingId;mailingGroupId;userId;created;sendingStatus;deliveryStatus;response.category
@@ -47,22 +48,13 @@ FILES = {
 }
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 Forget = Callable[..., Ended]
 
 
 @pytest.fixture
 def forget(desk: Any, capsys: pytest.CaptureFixture[str]) -> Forget:
     def run(*words: str, root: Path | None = None) -> Ended:
-        given = ["--project", str(root or desk.root), "forget", *words]
-        capsys.readouterr()
-        code = outcome(lambda: cli.main(given, standalone_mode=False))
-        return Ended(code, *capsys.readouterr())
+        return command_line(capsys, "--project", root or desk.root, "forget")(*words)
 
     return run
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from closedloop.cli import cli, outcome
-from closedloop.newsettings import Answers, client_section
-from closedloop.scaffold import write_project
+from tests.shops import new_shop
 
 Opening = Callable[..., Any]
 
@@ -20,12 +19,8 @@ def told(
     """Return a check's line about a mail server."""
 
     def ask(url: str, more: str = "", password: str = "", *words: str) -> str:
-        root = tmp_path / "shop"
+        root = new_shop(tmp_path / "shop", rehearsal=True)
         monkeypatch.setenv("MAIL_PASSWORD", password)
-        section = client_section(
-            Answers("de", "127.0.0.1", 1, "r", "keys/id_rsa", ("ssh-rsa AAAA...",))
-        )
-        write_project(root, "de", section, rehearsal=True)
         with (root / "closedloop.toml").open("a") as stream:
             stream.write(f'[mail]\nurl = "{url}"\nfrom = "a@b.example"\nto = ["c@d.example"]\n')
             stream.write(more)
