@@ -1,3 +1,5 @@
+"""Slots of a schedule: the latest that began, the next, those between, whatever the clocks do."""
+
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -5,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closedloop.core.slots import current_slot, next_slot, schedule_error
+from closedloop.core.slots import current_slot, next_slot, schedule_error, slots_between
 
 BERLIN = ZoneInfo("Europe/Berlin")
 TUESDAYS_AT_SIX = "0 6 * * 2"
@@ -93,6 +95,15 @@ def test_a_moment_lies_between_its_slot_and_the_next(
     assert slot <= now < following
     assert current_slot(schedule, following - timedelta(seconds=1), ZoneInfo(zone)) == slot
     assert current_slot(schedule, following, ZoneInfo(zone)) == following
+
+
+def test_slots_between_two_are_neither_of_them_and_at_most_a_hundred() -> None:
+    first, last = utc("2026-11-24T05:00:00"), utc("2026-11-27T05:00:00")
+    days = ["2026-11-25T05:00:00", "2026-11-26T05:00:00"]
+    assert slots_between("0 6 * * *", first, last, BERLIN) == [*map(utc, days)]
+    assert slots_between("0 6 * * *", first, utc(days[0]), BERLIN) == []
+    assert len(slots_between("0 * * * *", first, last, BERLIN)) == 71
+    assert len(slots_between("* * * * *", first, last, BERLIN)) == 100
 
 
 @pytest.mark.parametrize("schedule", ["0 6 * * 2", "*/10 6-20 * * mon-fri", "0 0 1,15 JAN *"])
