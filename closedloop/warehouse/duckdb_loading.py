@@ -63,6 +63,7 @@ class DuckDBLoading:
         self._waiting: list[pl.DataFrame] = []
         self._arriving: Arriving | None = None
         self._load_id = 0
+        self._is_narrow = False
 
     @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
@@ -78,8 +79,6 @@ class DuckDBLoading:
         with self._speaking():
             self._connection.execute("BEGIN")
             self._remove_earlier()
-            self._connection.execute("SET memory_limit = ?", [LOADING_MEMORY])
-            self._connection.execute("SET threads = ?", [LOADING_THREADS])
             found = self._connection.execute("SELECT coalesce(max(load_id), 0) + 1 FROM loads")
             (self._load_id,) = found.fetchall()[0]
 
@@ -98,8 +97,10 @@ class DuckDBLoading:
         self._waiting.append(rows)
         waiting = sum(frame.height for frame in self._waiting)
         if waiting >= GROUP_ROWS:
+            self._narrow()
             self._flush(waiting - waiting % GROUP_ROWS)
         elif sum(frame.estimated_size() for frame in self._waiting) >= FLUSH_BYTES:
+            self._narrow()
             self._flush(waiting)
 
     def usual(self, files: int, rows: int) -> list[pl.DataFrame]:
@@ -158,8 +159,9 @@ class DuckDBLoading:
         """Make the rows and their ledger row visible together."""
         self._flush()
         with self._speaking(), owner_only():
-            # Nothing is read or checked any more.
-            self._connection.execute("RESET threads")
+            if self._is_narrow:
+                # Nothing is read or checked any more.
+                self._connection.execute("RESET threads")
             self._write_load(counts, loaded_at)
             for column, rule, rows in rejects:
                 self._connection.execute(
@@ -173,8 +175,20 @@ class DuckDBLoading:
         self._connection.execute(f"INSERT INTO loads VALUES ({', '.join('?' * len(row))})", row)
         mark(self._connection, self._load_id, self._widen)
 
+    def _narrow(self) -> None:
+        """Let DuckDB take little for as long as rows come; of a small file none are coming when the first go in."""
+        if self._is_narrow:
+            return
+        self._is_narrow = True
+        with self._speaking():
+            self._connection.execute("SET memory_limit = ?", [LOADING_MEMORY])
+            self._connection.execute("SET threads = ?", [LOADING_THREADS])
+
     def _widen(self) -> None:
         """Let DuckDB take what it may where nothing else is going on."""
+        if not self._is_narrow:
+            return
+        self._is_narrow = False
         self._connection.execute("SET memory_limit = ?", [self._opening.memory_limit])
         self._connection.execute("RESET threads")
 
