@@ -20,6 +20,7 @@ from closedloop.stopping import Stopping
 from closedloop.warehouse import duckdb_loading
 from closedloop.warehouse.base import Warehouse
 from closedloop.warehouse.duckdb import DuckDBWarehouse, select_from
+from closedloop.warehouse.duckdb_loading import GROUP_ROWS
 
 Take = Callable[..., None]
 
@@ -310,9 +311,9 @@ def test_a_load_leaves_as_much_memory_to_queries_as_there_was(path: Path) -> Non
         warehouse.prepare([schema])
         before = warehouse.rows(asked)
         with warehouse.loading(file, schema) as loading:
-            loading.append(pl.DataFrame({"line": [1], "n": [7]}))
+            loading.append(pl.DataFrame({"line": range(GROUP_ROWS), "n": range(GROUP_ROWS)}))
             assert warehouse.rows(asked) != before
-            loading.commit(Counts(loaded=1), [], datetime.now(UTC))
+            loading.commit(Counts(loaded=GROUP_ROWS), [], datetime.now(UTC))
         assert warehouse.rows(asked) == before
 
 
