@@ -61,6 +61,7 @@ class Grammar:
         record = field + (other + field) * ((fields or 1) - 1) + rb"\r?+\n"
         not_blank = rb"(?![ \t]*+\r?+\n)" if fields == 1 else b""
         self._plain = re.compile(b"(?:%b%b)*+" % (not_blank, record)).match
+        self._one = re.compile(record).match
 
     def run(self, text: bytes, start: int, stop: int) -> Run:
         """Return a run of good records from `start`, to `stop` or the first that is none, but no longer than a record may be.
@@ -103,6 +104,11 @@ class Grammar:
         if end > line_end and (broken or _length(text, start, end) > self.max_record):
             broken = NOT_UTF8 if broken == NOT_UTF8 else QUOTE_NOT_CLOSED
         return Record(line_end, broken=broken) if broken else Record(end, tuple(fields))
+
+    def end(self, text: bytes, start: int) -> int:
+        """Return where the good record at `start` ends."""
+        plain = self._one(text, start)
+        return plain.end() if plain else self.record(text, start).end
 
     def quoted(self, fields: tuple[bytes, ...]) -> bytes:
         """Return the plain record that has these fields."""

@@ -8,6 +8,7 @@ from closedloop.core.grammar import Grammar
 from closedloop.core.proof import LINE_FEED, signs_of
 
 _PIECE = 1 << 20  # bytes looked at together: as many as processors keep at hand
+_STRETCH = 1 << 10  # bytes whose line feeds are counted
 
 
 class Lines:
@@ -28,16 +29,31 @@ class Lines:
     def _record(self, start: int) -> str:
         end = self._text.find(b"\n", start) + 1
         if self._text.find(b'"', start, end) >= 0 or not end:
-            end = self._grammar.record(self._text, start).end
+            end = self._grammar.end(self._text, start)
         return shown(self._text[start:end], self._grammar.max_record)
 
     def _starts(self, before: pl.Series) -> list[int]:
         """Where the lines start that have so many lines before them."""
-        starts = [pl.Series([0])]
-        for at in range(0, len(self._text), _PIECE):
-            feeds = (signs_of(self._text[at : at + _PIECE]) == LINE_FEED).arg_true()
-            starts.append(feeds.cast(pl.Int64) + (at + 1))
-        return pl.concat(starts).gather(before).to_list()
+        pieces = (self._text[at : at + _PIECE] for at in range(0, len(self._text), _PIECE))
+        feeds = pl.concat(_feeds(piece) for piece in pieces)
+        so_far = feeds.cum_sum()
+        stretches = so_far.search_sorted(before)
+        rest = before - (so_far - feeds).gather(stretches)
+        return [
+            self._after(stretch * _STRETCH, left)
+            for stretch, left in zip(stretches.to_list(), rest.to_list(), strict=True)
+        ]
+
+    def _after(self, at: int, feeds: int) -> int:
+        for _ in range(feeds):
+            at = self._text.find(b"\n", at) + 1
+        return at
+
+
+def _feeds(piece: bytes) -> pl.Series:
+    """Return how many line feeds each stretch of a piece holds: the few that are wanted are then soon found."""
+    is_feed = signs_of(piece.ljust(-(-len(piece) // _STRETCH) * _STRETCH)) == LINE_FEED
+    return is_feed.reshape((-1, _STRETCH)).arr.sum().cast(pl.Int64)
 
 
 class Unquoted:

@@ -33,7 +33,7 @@ def are_between(texts: pl.Series, low: str, high: str) -> bool:
     first, last = low.encode(), high.encode()
     if not (texts.str.len_bytes() == len(first)).all():
         return False
-    signs = texts.str.join("").cast(pl.Binary).cast(pl.List(pl.UInt8)).explode()
+    signs = texts.str.join("").cast(pl.Binary).cast(pl.List(pl.UInt8)).reshape((-1,))
     lowest = signs_of(first * _TOGETHER)
     span = signs_of(last * _TOGETHER) - lowest
     for at in range(0, len(signs), len(span)):
