@@ -48,7 +48,7 @@ class Built:
 
 
 def build(wanted: Wanted, path: Path, ports: Ports) -> Built:
-    """Select, suppress and write one file to `path`; memory holds addresses and reasons, never all rows."""
+    """Select, suppress and write one file to `path`; memory holds addresses, reasons, and so many rows as `Spool` keeps there."""
     with _selecting(wanted, ports) as batches:
         from closedloop.flows.fill import fill
 
