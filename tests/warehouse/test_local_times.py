@@ -13,6 +13,7 @@ from closedloop.model.table import Schema
 from closedloop.stopping import Stopping
 from closedloop.warehouse.base import Warehouse
 from closedloop.warehouse.duckdb import DuckDBWarehouse
+from closedloop.warehouse.views import views
 
 Schemas = dict[str, Schema]
 SHIPPED = "%Y-%m-%d %H:%M:%S"
@@ -20,7 +21,9 @@ COLUMNS = "FROM duckdb_columns() WHERE column_name LIKE '%#_at#_local' ESCAPE '#
 
 
 @pytest.fixture
-def aged(tmp_path: Path, warehouse: Warehouse, take: Callable[..., None]) -> Callable[[str], Path]:
+def aged(
+    tmp_path: Path, warehouse: Warehouse, schemas: Schemas, take: Callable[..., None]
+) -> Callable[[str], Path]:
     """Make a warehouse with clicks and mailings as an older program left it, their times written in a format."""
 
     def make(written: str) -> Path:
@@ -34,6 +37,9 @@ def aged(tmp_path: Path, warehouse: Warehouse, take: Callable[..., None]) -> Cal
                 text = written if table == "raw_clicks" else SHIPPED
                 how = f"strftime({column}, '{text}')"
                 connection.execute(f"ALTER TABLE {table} ALTER {column} TYPE VARCHAR USING {how}")
+            # Older versions of DuckDB hold a view to the types of its columns.
+            for view in views(list(schemas.values())):
+                connection.execute(f"CREATE OR REPLACE VIEW {view.name} AS {view.query}")
         return tmp_path / "warehouse.duckdb"
 
     return make
