@@ -194,8 +194,9 @@ def remove_halves(folder: Path, pattern: str) -> None:
 def begin_to_store(stream: BinaryIO, start: int, end: int) -> None:
     """Have the disk begin with a part of what was written, so that the wait at the end is short; only Linux can."""
     if sys.platform == "linux":
-        # What is not on disk yet is sent there, and stays in memory.
-        os.posix_fadvise(stream.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
+        # What is not on disk yet is sent there, and stays in memory. Where it is not, the end waits longer.
+        with suppress(OSError):
+            os.posix_fadvise(stream.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
 
 
 @contextmanager
