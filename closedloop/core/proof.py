@@ -30,23 +30,38 @@ def prove(text: bytes, separator: bytes, fields: int) -> Proof | None:
         plain = text.replace(b"\r\n", b"\n")
         return None if b"\r" in plain else prove(plain, separator, fields)
     is_border = (signs == separator[0]) | is_end
-    borders = _borders(signs, is_border) if b'"' in text else signs.filter(is_border)
-    return None if borders is None else _counted(borders, separator, fields, clean=clean)
-
-
-def _borders(signs: pl.Series, is_border: pl.Series) -> pl.Series | None:
-    """Return the borders of fields; None unless all quotes stand about fields."""
-    is_quote = signs == _QUOTE
-    if not _stand_at_borders(is_quote, is_border):
-        return None
-    special = signs.filter(is_quote | is_border)
-    quotes = special == _QUOTE
-    return special.filter(~quotes) if _come_in_pairs(quotes) else None
+    count = _quoted_records if b'"' in text else _bare_records
+    records = count(signs, is_border, separator, fields)
+    return Proof(records, clean) if records else None
 
 
 def signs_of(text: bytes) -> pl.Series:
     """Return the bytes of a text as numbers."""
     return pl.Series([text]).cast(pl.List(pl.UInt8)).reshape((-1,))
+
+
+def _bare_records(signs: pl.Series, is_border: pl.Series, separator: bytes, fields: int) -> int:
+    return _times(signs.filter(is_border), separator * (fields - 1) + b"\n")
+
+
+def _quoted_records(signs: pl.Series, is_border: pl.Series, separator: bytes, fields: int) -> int:
+    is_quote = signs == _QUOTE
+    if not _stand_at_borders(is_quote, is_border):
+        return 0
+    special = signs.filter(is_quote | is_border)
+    if records := _times(special, (b'""' + separator) * (fields - 1) + b'""\n'):
+        return records
+    quotes = special == _QUOTE
+    if not _come_in_pairs(quotes):
+        return 0
+    return _bare_records(special, ~quotes, separator, fields)
+
+
+def _times(signs: pl.Series, pattern: bytes) -> int:
+    """Return how many times a pattern comes if there is nothing else, or 0."""
+    times = len(signs) // len(pattern)
+    expected = signs_of(pattern * times)
+    return times if len(signs) == len(expected) and (signs == expected).all() else 0
 
 
 def _stand_at_borders(is_quote: pl.Series, is_border: pl.Series) -> bool:
@@ -55,18 +70,9 @@ def _stand_at_borders(is_quote: pl.Series, is_border: pl.Series) -> bool:
 
 
 def _come_in_pairs(quotes: pl.Series) -> bool:
-    """Say whether between two borders there are two quotes or none: then each pair encloses a field, and no border."""
+    """Say whether between two borders there are two quotes or none: at borders, each pair encloses a field, and no border."""
     before, after = quotes.shift(1, fill_value=False), quotes.shift(-1, fill_value=False)
     return not (quotes & ~(before ^ after)).any()
-
-
-def _counted(borders: pl.Series, separator: bytes, fields: int, *, clean: bool) -> Proof | None:
-    """Return how many lines there are if each has so many borders, its line feed the last of them."""
-    lines = len(borders) // fields
-    expected = signs_of((separator * (fields - 1) + b"\n") * lines)
-    if len(borders) != len(expected) or not (borders == expected).all():
-        return None
-    return Proof(lines, clean)
 
 
 def _is_utf8(text: bytes) -> bool:
