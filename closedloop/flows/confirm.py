@@ -46,9 +46,11 @@ def confirm_by_log(client: str, ports: Ports, now: datetime) -> list[Wave]:
     A log tells nothing while an error file lies on the server, or where there is no folder to look for one.
     What can't be read tells nothing either; the next run looks again.
     """
+    if ports.client.logs is None or ports.client.errors is None:
+        return []
     waves = core.watched(ports.ledger.waves(client), now)
     waiting = [wave for wave in waves if wave.state is not WaveState.CONFIRMED]
-    if not waiting or ports.client.logs is None or ports.client.errors is None:
+    if not waiting:
         return []
     try:
         if error_files(ports) != []:
