@@ -81,7 +81,7 @@ def test_a_pull_that_finds_the_disk_full_goes_on_once_there_is_room(
     assert len(desk.left("archive")) == 2
 
 
-@pytest.mark.parametrize("room", [0, 120, 320, 500])
+@pytest.mark.parametrize("room", [0, 80, 160, 240])
 def test_a_send_that_finds_the_disk_full_mails_once_when_there_is_room(
     desk: Desk, mount: Mount, room: int
 ) -> None:
