@@ -13,11 +13,15 @@ from closedloop.core.plan import Planned
 from closedloop.flows.fetch import is_here
 from closedloop.model.table import Schema
 from closedloop.quarantine import corrections_of, has_corrections
-from closedloop.state import StateFolder, pack
+from closedloop.state import StateFolder, pack, speaking
 
 if TYPE_CHECKING:
     from closedloop.ahead import Ahead
     from closedloop.flows.load import Landed, Stretch
+
+
+WORTH_BYTES = 4 << 20
+"""Less is packed before another thread has begun to, and the crash sweep meets its acts in one order."""
 
 
 class Abreast:
@@ -42,8 +46,13 @@ class Abreast:
         self._begun: dict[str, Ahead[Stretch]] = {}
 
     def pack(self, source: Path, target: Path) -> None:
-        """Begin to pack a file, once the one before is done."""
+        """Begin to pack a file, once the one before is done; a small one is packed at once."""
         self._wait()
+        with speaking(source):
+            size = source.stat().st_size
+        if size < WORTH_BYTES:
+            pack(source, target)
+            return
         self._packing = self._packer.submit(pack, source, target)
 
     def read(self, landed: "Landed") -> "Ahead[Stretch]":

@@ -9,7 +9,7 @@ import pytest
 
 from closedloop.core.plan import Planned
 from closedloop.errors import FileRefused, StateTrouble
-from closedloop.flows.abreast import Abreast
+from closedloop.flows.abreast import WORTH_BYTES, Abreast
 from closedloop.flows.load import Landed
 from closedloop.model.file import FileIdentity, RemoteFile
 from closedloop.model.table import Schema
@@ -74,35 +74,39 @@ def test_what_was_read_early_and_not_loaded_ends_with_the_loads(tmp_path: Path) 
         assert numbers(abreast, files[0][1]) == [0]
 
 
-def left(root: Path) -> Path:
-    """Return a file that is to be packed."""
-    path = root / "clicks.csv"
-    path.write_bytes(b"1")
+def large(root: Path) -> Path:
+    """Return a file that is packed in a thread."""
+    path = root / "large.csv"
+    with path.open("wb") as stream:
+        stream.truncate(WORTH_BYTES)
     return path
 
 
-def test_what_is_packed_is_gone_from_its_place_at_the_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [10, WORTH_BYTES])
+def test_what_is_packed_is_gone_from_its_place_at_the_end(tmp_path: Path, size: int) -> None:
+    source = tmp_path / "clicks.csv"
+    source.write_bytes(b"1" * size)
     with beside(tmp_path) as abreast:
-        abreast.pack(left(tmp_path), tmp_path / "clicks.csv.zst")
+        abreast.pack(source, tmp_path / "clicks.csv.zst")
     assert [path.name for path in tmp_path.iterdir()] == ["clicks.csv.zst"]
 
 
 def test_what_could_not_be_packed_is_told_at_the_end(tmp_path: Path) -> None:
     with pytest.raises(StateTrouble, match="No such file"), beside(tmp_path) as abreast:
-        abreast.pack(left(tmp_path), tmp_path / "no folder" / "clicks.csv.zst")
+        abreast.pack(large(tmp_path), tmp_path / "no folder" / "large.csv.zst")
 
 
 def test_what_could_not_be_packed_is_told_before_the_next(tmp_path: Path) -> None:
     with beside(tmp_path) as abreast:
-        abreast.pack(left(tmp_path), tmp_path / "no folder" / "clicks.csv.zst")
+        abreast.pack(large(tmp_path), tmp_path / "no folder" / "large.csv.zst")
         with pytest.raises(StateTrouble, match="no folder"):
-            abreast.pack(left(tmp_path), tmp_path / "clicks.csv.zst")
+            abreast.pack(large(tmp_path), tmp_path / "large.csv.zst")
 
 
 def test_an_error_of_the_run_is_told_and_not_that_of_the_packing(tmp_path: Path) -> None:
     def break_off() -> None:
         with beside(tmp_path) as abreast:
-            abreast.pack(left(tmp_path), tmp_path / "no folder" / "clicks.csv.zst")
+            abreast.pack(large(tmp_path), tmp_path / "no folder" / "large.csv.zst")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
