@@ -106,6 +106,42 @@ def test_one_bad_value_among_thousands_rejects_its_row_alone(
     assert found.accepted.height == 10_000
 
 
+LETTERS = {"type": "enum", "values": tuple("abcdefgh"), "unknown": "reject"}
+
+
+@pytest.mark.parametrize("place", [0, 2_500, 4_999])
+@pytest.mark.parametrize(
+    ("column", "good", "odd"),
+    [
+        pytest.param({"type": "int64"}, ["7"], "+7", id="a number's sign"),
+        pytest.param({"type": "int64"}, ["7", "-8"], "7x", id="no number"),
+        pytest.param({"type": "int64", "nullable": False}, ["7"], "", id="number missing"),
+        pytest.param({"type": "timestamp"}, [STAMP], "2021-01-01 12:07: 5", id="a blank for zero"),
+        pytest.param(
+            {"type": "timestamp"},
+            [STAMP, "2021-01-02 00:00:00"],
+            "2021-01-01 12:07:5:",
+            id="colon for a digit",
+        ),
+        pytest.param({"type": "timestamp"}, [STAMP], "2021-03-28 02:30:00", id="skipped"),
+        pytest.param({"type": "timestamp"}, [STAMP], "0000-12-31 12:00:00", id="too early"),
+        pytest.param(LETTERS, ["a"], "i", id="unknown beside one value"),
+        pytest.param(LETTERS, [*"abcdefgh", ""], "i", id="unknown beside all values"),
+    ],
+)
+def test_the_one_bad_value_of_a_column_is_found_wherever_it_stands(
+    schema: MakeSchema, column: dict[str, Any], good: list[str], odd: str, place: int
+) -> None:
+    values = [good[row % len(good)] for row in range(5_000)]
+    lines = "".join(f"{each};x\n" for each in values)
+    columns = schema({"header": "none"}, v={"nullable": True, **column}, w={})
+    assert checked(lines, columns).rejected == []
+    values[place] = odd
+    found = checked("".join(f"{each};x\n" for each in values), columns)
+    assert {reason.line for reason in found.rejected} == {place + 1}
+    assert found.accepted["line"].to_list() == [n + 1 for n in range(5_000) if n != place]
+
+
 def test_an_unknown_value_loads_with_a_warning_unless_the_schema_rejects_it(
     schema: MakeSchema,
 ) -> None:
