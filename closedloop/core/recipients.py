@@ -24,7 +24,8 @@ _WORD = r"[^\s\p{Cc}\p{Cf}@.,:;<>()\[\]\\\"]+"
 _LABEL = r"[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_-]*[\p{L}\p{M}\p{N}])?"
 _LAST_LABEL = r"\p{L}[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}]"
 ADDRESS = rf"^{_WORD}(?:\.{_WORD})*@(?:{_LABEL}\.)+{_LAST_LABEL}$"
-LONG_LOCAL_PART = r"^[^@]{65}"
+LONGEST_LOCAL_PART = 64
+LONG_LOCAL_PART = rf"^[^@]{{{LONGEST_LOCAL_PART + 1}}}"
 CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 INT64 = r"^-?[0-9]{1,19}$"
 
@@ -308,9 +309,12 @@ def _where(wrong: pl.Series, rule: str) -> pl.Series:
 
 def _checks(column: Column, value: pl.Series, text: pl.Series) -> dict[str, pl.Series]:
     if column.type == "email":
+        invalid = ~value.str.contains(ADDRESS)
+        if (value.str.len_bytes() >= LONGEST_LOCAL_PART).any():
+            invalid |= value.str.contains(LONG_LOCAL_PART)
         return {
             "missing address": value.is_null() | (value == ""),
-            "invalid address": ~value.str.contains(ADDRESS) | value.str.contains(LONG_LOCAL_PART),
+            "invalid address": invalid,
         }
     checks: dict[str, pl.Series] = {}
     if not column.nullable:
