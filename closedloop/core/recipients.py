@@ -168,7 +168,7 @@ def _without_those_who_left(
     addresses: pl.Series, reasons: pl.Series, suppressed: pl.DataFrame
 ) -> pl.Series:
     left = suppressed.select("address", pl.col("reason").alias("left"))
-    left = left.unique("address", keep="first", maintain_order=True)
+    left = left.filter(left["address"].is_first_distinct())
     # Equal texts have equal hashes, so only these need be compared, and most need not.
     doubtful = addresses.hash().is_in(left["address"].hash().implode()).arg_true()
     rows = pl.DataFrame({"address": addresses.gather(doubtful), "reason": reasons.gather(doubtful)})
