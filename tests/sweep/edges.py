@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +57,21 @@ class Trap:
         self._only = only
         self._at = at
         self._side = side
-        self._acts = 0
+        self._numbers = count(1)
+        self._is_due = False
 
-    def before(self, name: str) -> int:
+    def before(self, name: str, *, is_told_after: bool = True) -> int:
         """Count an act that is about to happen and return its number; 0 if it does not count."""
         os.write(self._log, f"{name}\n".encode())
         if not name.startswith(self._only):
             return 0
-        self._acts += 1
-        if (self._acts, self._side) == (self._at, "before"):
+        number = next(self._numbers)
+        if self._is_due or (number, self._side) == (self._at, "before"):
             self._die()
-        return self._acts
+        # Threads change places: the act that is waited for may be one whose end is not told.
+        if (number, self._side, is_told_after) == (self._at, "after", False):
+            self._is_due = True
+        return number
 
     def after(self, number: int) -> None:
         """Say that an act has happened."""
@@ -92,9 +97,9 @@ class Trap:
         if event == "open":
             path, _, flags = given
             if flags & WRITES and self._is_ours(path):
-                self.before("files.open")
+                self.before("files.open", is_told_after=False)
         elif event in FILES and self._changes(event, given):
-            self.before(FILES[event])
+            self.before(FILES[event], is_told_after=False)
 
     def _changes(self, event: str, given: tuple[Any, ...]) -> bool:
         # An open file has no path but a descriptor; rmtree's paths are relative to one.
