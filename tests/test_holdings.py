@@ -73,7 +73,10 @@ def test_bytes_are_three_figures_at_most(count: int, shown: str) -> None:
     [
         (timedelta(seconds=-9), "0 minutes"),
         (timedelta(seconds=90), "1 minute"),
+        (timedelta(minutes=59), "59 minutes"),
+        (timedelta(minutes=60), "1 hour"),
         (timedelta(minutes=119), "1 hour"),
+        (timedelta(hours=24), "1 day"),
         (timedelta(days=13, hours=23), "13 days"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import subprocess
 import sys
 import time
@@ -74,6 +75,7 @@ def test_the_kernel_releases_the_lock_of_a_process_that_was_killed(
     holder.wait()
     with held(path, "pull", "another run"):
         assert path.read_text() == f"pull, process {os.getpid()}"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_lock_that_is_let_go_in_time_is_taken(

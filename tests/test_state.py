@@ -1,7 +1,11 @@
+"""Files of the state folder: whole or not there, private, packed, found again."""
+
 import hashlib
+import os
 import resource
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,7 +15,16 @@ import pytest
 from closedloop.errors import ClosedLoopError
 from closedloop.model.file import FileIdentity
 from closedloop.spool import Spool
-from closedloop.state import OutboxFile, QuarantineFile, StateFolder, pack, sha256, unpack
+from closedloop.state import (
+    Copy,
+    OutboxFile,
+    QuarantineFile,
+    StateFolder,
+    describe_copy,
+    pack,
+    sha256,
+    unpack,
+)
 
 CONTENT = "Jürgen;1\n".encode() * 40_000
 FILE = FileIdentity(
@@ -202,6 +215,34 @@ def test_what_waits_for_a_wave_is_found_and_cleared(state: StateFolder) -> None:
     state.clear_outbox("de", 5, "x.csv")
     assert not outbox.exists()
     assert state.products_of("de", 5) == []
+
+
+def test_what_a_killed_run_left_in_the_outbox_goes_too_and_twice_is_no_trouble(
+    state: StateFolder,
+) -> None:
+    part = written(state.outbox("de", "x.csv").with_name("x.csv.part"))
+    state.clear_outbox("de", 5, "x.csv")
+    assert not part.exists()
+    state.clear_outbox("de", 5, "x.csv")
+
+
+def test_copies_are_found_by_month_the_oldest_first(state: StateFolder) -> None:
+    days = [date(2026, 11, 21), date(2026, 11, 20), date(2026, 12, 1)]
+    kept = [written(state.archived(replace(FILE, day=day, name=f"{day}.csv"))) for day in days]
+    for age, path in enumerate(kept):
+        os.utime(path, (age, age))
+    assert state.archives("de", date(2026, 11, 3)) == kept[:2]
+    assert state.archives("de") == kept
+    assert state.archives("at") == []
+
+
+def test_a_copy_is_described_as_what_it_is_a_copy_of(tmp_path: Path) -> None:
+    path, packed = written(tmp_path / "a.csv"), tmp_path / "a.csv.zst"
+    said = Copy(40_000, len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    assert describe_copy(path, packed) == said
+    pack(path, packed)
+    assert not path.exists()
+    assert describe_copy(path, packed) == said
 
 
 def test_only_whole_files_have_landed(state: StateFolder) -> None:
