@@ -57,6 +57,8 @@ def test_a_wave_built_since_a_slot_began_is_of_it_after_the_schedule_was_edited(
 ) -> None:
     edited = wave(SLOT + HOUR, SLOT + HOUR / 2)
     assert sent_in(SLOT, "send", [edited]) == edited
+    at_once = wave(SLOT, SLOT - HOUR)
+    assert sent_in(SLOT, "send", [at_once]) == at_once
 
 
 def test_a_clock_set_back_by_an_hour_makes_no_second_wave(wave: MakeWave) -> None:

@@ -1,5 +1,6 @@
 """Which failures suspend whom, which of them are one, and what led to an error, in words."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,29 @@ def test_errors_that_led_to_each_other_are_each_told_once() -> None:
     first, second = ClosedLoopError("first"), ClosedLoopError("second")
     first.__cause__, second.__context__ = second, first
     assert [problem.sentence for problem in chain(first)] == ["first", "second"]
+
+
+def test_of_a_bug_only_its_kind_and_place_are_told_and_nothing_that_was_hidden() -> None:
+    def fail() -> None:
+        try:
+            {"a": 1}["anna@example.com"]
+        except KeyError:
+            raise ZeroDivisionError("anna@example.com") from None
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        fail()
+    (problem,) = chain(caught.value)
+    assert re.fullmatch(r"zero division error in test_trouble\.py, line [0-9]+", problem.sentence)
+    assert [each.sentence for each in chain(OSError(28, "No space left on device"))] == [
+        "No space left on device"
+    ]
+
+
+def test_a_halt_at_no_wave_of_ours_is_nothing_to_send_again() -> None:
+    waveless = [step.command for step in failed(Case.HALTED_IMPORT, halt="a").next_steps]
+    ours = [step.command for step in failed(Case.HALTED_IMPORT, halt="a", wave=WAVE).next_steps]
+    assert not [command for command in waveless if "--resend" in command]
+    assert [command for command in ours if "--resend" in command]
 
 
 @pytest.mark.parametrize(
