@@ -1,23 +1,26 @@
 """Transient faults, tried again: a wrapper around any remote."""
 
 import logging
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import wait_exponential_jitter as growing
+from tenacity.nap import sleep as really_sleep
+from tenacity.wait import wait_base
 
 from closedloop.errors import AlreadyThere, RemoteError
 from closedloop.model.file import RemoteFile
 from closedloop.remote.base import NotAsListed, Progress, Remote, quiet
 from closedloop.remote.wrapper import Wrapper
-from closedloop.stopping import NEVER
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 ATTEMPTS = 4
-LONGEST_SECONDS = 30
+A_LITTLE_LONGER = growing(initial=1, max=30)
 
 
 class RetryingRemote(Wrapper):
@@ -31,10 +34,12 @@ class RetryingRemote(Wrapper):
         self,
         inner: Remote,
         attempts: int = ATTEMPTS,
-        sleep: Callable[[float], None] = NEVER.sleep,
+        wait: wait_base = A_LITTLE_LONGER,
+        sleep: Callable[[float], None] = really_sleep,
     ) -> None:
         super().__init__(inner)
         self._attempts = attempts
+        self._wait = wait
         self._sleep = sleep
 
     def listing(self, folder: str) -> list[RemoteFile]:
@@ -72,25 +77,32 @@ class RetryingRemote(Wrapper):
         self._persist(lambda: self._inner.remove(path))
 
     def _persist(self, act: Callable[[], T]) -> T:
-        return persist(act, self._attempts, self._sleep)
+        return persist(act, self._attempts, self._wait, self._sleep)
 
 
 def persist(
-    act: Callable[[], T], attempts: int = ATTEMPTS, sleep: Callable[[float], None] = NEVER.sleep
+    act: Callable[[], T],
+    attempts: int = ATTEMPTS,
+    wait: wait_base = A_LITTLE_LONGER,
+    sleep: Callable[[float], None] = really_sleep,
 ) -> T:
     """Do it, and do it again where it failed transiently, `attempts` times in all."""
-    for attempt in range(1, attempts):
-        try:
-            return act()
-        except RemoteError as error:
-            if not _can_help(error):
-                raise
-            logger.warning("try %d failed, trying again: %s", attempt, error)
-        # Not all who met the same fault come back at the same moment.
-        sleep(min(2 ** (attempt - 1) + random.random(), LONGEST_SECONDS))  # noqa: S311  no secret
-    return act()
+    patient = Retrying(
+        stop=stop_after_attempt(attempts),
+        wait=wait,
+        sleep=sleep,
+        retry=retry_if_exception(_can_help),
+        before_sleep=_tell,
+        reraise=True,
+    )
+    return patient(act)
 
 
-def _can_help(error: RemoteError) -> bool:
+def _can_help(error: BaseException) -> bool:
     # A file that is not as listed needs a new listing, not another try.
-    return error.transient and not isinstance(error, NotAsListed)
+    return isinstance(error, RemoteError) and error.transient and not isinstance(error, NotAsListed)
+
+
+def _tell(state: RetryCallState) -> None:
+    reason = state.outcome.exception() if state.outcome else None
+    logger.warning("try %d failed, trying again: %s", state.attempt_number, reason)

@@ -25,8 +25,6 @@ OF_THE_DISK = (
 OF_DAMAGE = ("Corrupt database file", "Corrupt WAL file", "replaying WAL file")
 """What DuckDB says where a death in the middle of a write has left half a block: it writes some in place."""
 
-LONGEST_PAUSE_SECONDS = 2.0
-
 Came = TypeVar("Came")
 
 
@@ -57,15 +55,16 @@ def connect(opening: Opening) -> "duckdb.DuckDBPyConnection":
 
 def patiently(opening: Opening, act: Callable[[Opening], Came]) -> Came:
     """Do something with a warehouse file, again and again while another process holds it."""
-    waited, pause = 0.0, 0.1
-    while True:
-        try:
-            return act(opening)
-        except WarehouseBusy:
-            if waited >= opening.lock_wait_seconds:
-                raise
-        opening.stopping.sleep(pause)
-        waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
+    from tenacity import Retrying, retry_if_exception_type, wait_exponential
+
+    trying = Retrying(
+        retry=retry_if_exception_type(WarehouseBusy),
+        wait=wait_exponential(multiplier=0.1, max=2),
+        stop=lambda state: state.idle_for >= opening.lock_wait_seconds,
+        sleep=opening.stopping.sleep,
+        reraise=True,
+    )
+    return trying(act, opening)
 
 
 def _connect_once(opening: Opening) -> "duckdb.DuckDBPyConnection":

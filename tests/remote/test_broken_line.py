@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tenacity import wait_none
 
 from closedloop.errors import OutcomeUnknown, RemoteError
 from closedloop.model.file import RemoteFile
@@ -56,7 +57,7 @@ def over(client: Client, patience: Patience = USUAL) -> SftpRemote:
 
 def retried(client: Client, wire: Wire) -> RetryingRemote:
     """Try again over a line that was mended in the meantime."""
-    return RetryingRemote(over(client), sleep=lambda _: wire.mend())
+    return RetryingRemote(over(client), wait=wait_none(), sleep=lambda _: wire.mend())
 
 
 def list_on(remote: Remote, client: Client) -> None:

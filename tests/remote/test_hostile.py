@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncssh
 import pytest
+from tenacity import wait_none
 
 from closedloop import errors
 from closedloop.emulator.config import Config
@@ -72,7 +73,7 @@ class Stage:
 
     def remote(self, patience: Patience = PATIENT, client: Client | None = None) -> Remote:
         inner = SftpRemote(client or self.client(), self.here, os.environ.get, patience, "de")
-        return RetryingRemote(inner, sleep=lambda _: None)
+        return RetryingRemote(inner, wait=wait_none(), sleep=lambda _: None)
 
     def left(self) -> str:
         staged, published = (self.incoming / name for name in ("wave.tmp", WAVE))

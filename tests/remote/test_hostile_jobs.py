@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncssh
 import pytest
+from tenacity import wait_none
 
 from closedloop import edges
 from closedloop.cli import cli, outcome
@@ -83,7 +84,7 @@ class Yard:
 
     def remote(self, client: Client) -> Remote:
         inner = SftpRemote(client, self.root, os.environ.get, self.patience, "de")
-        return RetryingRemote(inner, sleep=lambda _: None)
+        return RetryingRemote(inner, wait=wait_none(), sleep=lambda _: None)
 
     def restart(self, kind: str, how: str) -> int:
         """Restart a job as a person does who has found out what the platform knows."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tenacity import wait_none
 
 from closedloop.errors import AlreadyThere, NotThere, OutcomeUnknown, RemoteError
 from closedloop.model.file import RemoteFile
@@ -64,7 +65,7 @@ def shaken(times: int) -> list[Exception]:
 
 
 def patient(inner: Remote) -> RetryingRemote:
-    return RetryingRemote(inner, sleep=lambda _: None)
+    return RetryingRemote(inner, wait=wait_none(), sleep=lambda _: None)
 
 
 Acting = Callable[[Remote, Path], object]

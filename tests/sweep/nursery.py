@@ -15,7 +15,7 @@ from tests.sweep.edges import Trap, arm, edges
 
 LONGEST_SECONDS = 60
 IMPORTED = """
-css_inline duckdb jinja2 zstandard
+css_inline duckdb jinja2 tenacity zstandard
 closedloop.commands.forget closedloop.commands.operate closedloop.commands.quarantine closedloop.commands.resume
 closedloop.console closedloop.edges closedloop.flows.forget closedloop.flows.replay closedloop.flows.restart
 closedloop.mail.mailer closedloop.mail.message closedloop.mail.smtp closedloop.remote.sftp closedloop.warehouse.duckdb
