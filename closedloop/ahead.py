@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
-NICENESS = 5
+NICENESS = 10
 """Of two processors, one should be the waiting thread's whenever it has work: with three threads at work it had two thirds of one."""
 
 
