@@ -5,12 +5,14 @@ import signal
 import sys
 import threading
 import time
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from closedloop.errors import Interrupted, Stopped
 
+INSISTING_SECONDS = 0.1
 GOES_ON = "it ended at a safe point, and the next run goes on where it was"
 
 
@@ -37,15 +39,34 @@ class Stopping:
     @contextmanager
     def breaking(self, end: Callable[[], object]) -> Iterator[None]:
         """Let a wait in this block be ended by `end`; whatever error comes of that leaves the block as `Stopped`."""
-        self.check()
         before, self._end = self._end, end
         try:
+            self.check()
             yield
         except Exception:
             self.check()
             raise
         finally:
             self._end = before
+
+    @contextmanager
+    def insisting(self, end: Callable[[], object]) -> Iterator[None]:
+        """Let this block be ended by an `end` that is lost where it comes before the wait: it comes again until the block is left."""
+        is_left = False
+
+        def insist() -> None:
+            while not is_left:
+                # The block may just have been left, and closed what it waited for.
+                with suppress(Exception):
+                    end()
+                time.sleep(INSISTING_SECONDS)
+
+        try:
+            # No `Thread`: whoever hears the signal may be starting one.
+            with self.breaking(lambda: start_new_thread(insist, ())):
+                yield
+        finally:
+            is_left = True
 
     @contextmanager
     def at_once(self) -> Iterator[None]:

@@ -321,24 +321,50 @@ def test_words_with_an_at_sign_are_put_out_of_sight(text: str, shown: str) -> No
     assert without_addresses(text) == shown
 
 
-@pytest.mark.parametrize("source", ["postgres", "duckdb"])
-def test_a_query_without_end_is_broken_off_when_the_run_is_to_end(
-    source: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+class ToldEarly(Stopping):
+    """A signal comes as a query is about to begin."""
+
+    @contextmanager
+    def insisting(self, end: Callable[[], object]) -> Iterator[None]:
+        with super().insisting(end):
+            self.tell(Stopped("told early"))
+            time.sleep(0.05)
+            yield
+
+
+@pytest.fixture(params=["postgres", "duckdb"])
+def endless(request: pytest.FixtureRequest, tmp_path: Path) -> Selection:
     sql = (
         "select sum(a + b) from generate_series(1, 1000000000) x(a), generate_series(1, 1000) y(b)"
     )
-    if source == "postgres":
+    if request.param == "postgres":
         url = request.getfixturevalue("postgres")
     else:
         url = f"duckdb:///{tmp_path / 'shop.duckdb'}"
         duckdb.connect(str(tmp_path / "shop.duckdb")).close()
-    selection = Selection.model_validate({"sql": sql, "from": url})
+    return Selection.model_validate({"sql": sql, "from": url})
+
+
+def test_a_query_is_broken_off_though_the_signal_came_before_it(
+    endless: Selection, tmp_path: Path
+) -> None:
+    began = time.monotonic()
+    with (
+        pytest.raises(Stopped, match="told early"),
+        DuckDBWarehouse(tmp_path / "none.duckdb", 1, Suppression()) as warehouse,
+    ):
+        list(selected(endless, tmp_path, warehouse, ToldEarly()))
+    assert time.monotonic() - began < 20
+
+
+def test_a_query_without_end_is_broken_off_when_the_run_is_to_end(
+    endless: Selection, tmp_path: Path
+) -> None:
     stopping, began = Stopping(), time.monotonic()
     with (
         listening(stopping, "send_newsletter", 0.5 / 60),
         pytest.raises(Stopped, match="deadline_minutes"),
         DuckDBWarehouse(tmp_path / "none.duckdb", 1, Suppression()) as warehouse,
     ):
-        list(selected(selection, tmp_path, warehouse, stopping))
+        list(selected(endless, tmp_path, warehouse, stopping))
     assert time.monotonic() - began < 20

@@ -163,3 +163,21 @@ def test_ctrl_c_means_the_same_while_rows_are_worked_on() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "pull_responses: stopped by Ctrl-C" in done.stdout
+
+
+def test_an_end_that_comes_before_the_wait_comes_again() -> None:
+    stopping, asked = Stopping(), list[bool]()
+    with pytest.raises(Stopped):
+        _wait_until_asked_thrice(stopping, asked)
+    so_far = len(asked)
+    time.sleep(0.3)
+
+    assert len(asked) <= so_far + 1
+
+
+def _wait_until_asked_thrice(stopping: Stopping, asked: list[bool]) -> None:
+    with stopping.insisting(lambda: asked.append(True)):
+        stopping.tell(Stopped("now"))
+        while len(asked) < 3:
+            time.sleep(0.01)
+        raise RuntimeError("broken off")

@@ -5,15 +5,15 @@ import fcntl
 import hashlib
 import json
 import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from closedloop.errors import NotThere, RemoteError, StateTrouble
 from closedloop.model.file import RemoteFile
+from closedloop.remote.aside import Aside
 from closedloop.remote.base import NotAsListed
 
 CHECKPOINT_BYTES = 64 * 1024 * 1024
@@ -44,13 +44,11 @@ class Landing:
         self._written = 0
         self._safe = 0
         self._file = self._open()
-        self._writer = ThreadPoolExecutor(1, "landing")
+        self._writer = Aside()
         self._heap: list[memoryview | bytes] = []
         self._heaped = 0
         self._handed = self.done
-        self._behind: deque[Future[None]] = deque()
-        self._keeper = ThreadPoolExecutor(1, "keeper")
-        self._noting: Future[None] | None = None
+        self._keeper = Aside()
 
     def write(self, data: memoryview | bytes) -> None:
         """Add the next bytes; an error may be of some before them."""
@@ -59,8 +57,7 @@ class Landing:
         self._heaped += len(data)
         if self._heaped >= HANDED_OVER_BYTES:
             self._hand_over()
-        if len(self._behind) > MOST_BEHIND:
-            self._behind.popleft().result()
+            self._writer.wait(MOST_BEHIND)
 
     def keep(self) -> None:
         """Put what is here on the disk, for a later try to go on from."""
@@ -97,15 +94,15 @@ class Landing:
         self._file.close()
 
     def _rest(self) -> None:
-        self._writer.shutdown(cancel_futures=True)
-        self._keeper.shutdown()
+        self._writer.close()
+        self._keeper.close()
 
     def _hand_over(self) -> None:
         """Let the writer have the heap; a signal may end us at any point of this, and the heap is then handed over once or never."""
         heap, at = self._heap, self._handed
         self._heap, self._heaped = [], 0
         self._handed += sum(map(len, heap))
-        self._behind.append(self._writer.submit(self._add, heap, at))
+        self._writer.do(partial(self._add, heap, at))
 
     def _add(self, heap: list[memoryview | bytes], at: int) -> None:
         if at != self._written:
@@ -115,24 +112,15 @@ class Landing:
         self._file.write(data)
         self._hash.update(data)
         self._written += len(data)
-        if self._written - self._safe >= CHECKPOINT_BYTES and (
-            not self._noting or self._noting.done()
-        ):
-            self._noted()
+        if self._written - self._safe >= CHECKPOINT_BYTES and self._keeper.is_idle():
+            self._keeper.wait()
             self._file.flush()
-            self._noting = self._keeper.submit(self._checkpoint, self._written)
-
-    def _noted(self) -> None:
-        """Wait for the last checkpoint. What the disk says of it, it says once."""
-        noting, self._noting = self._noting, None
-        if noting:
-            noting.result()
+            self._keeper.do(partial(self._checkpoint, self._written))
 
     def _catch_up(self) -> None:
         self._hand_over()
-        while self._behind:
-            self._behind.popleft().result()
-        self._noted()
+        self._writer.wait()
+        self._keeper.wait()
         self._file.flush()
 
     def _checkpoint(self, written: int) -> None:

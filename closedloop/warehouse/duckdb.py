@@ -82,7 +82,7 @@ class DuckDBWarehouse:
             for statement in (text for each in changes for text in each.statements):
                 connection.execute(statement)
             for each in aged:
-                with self._opening.stopping.breaking(connection.interrupt):
+                with self._opening.stopping.insisting(connection.interrupt):
                     make_times(connection, *each, packing)
             mark_all(connection, schemas)
             self._write_views(connection, schemas)

@@ -26,12 +26,12 @@ def query_batches(
     The result is laid down first, on disk where memory ends, so that a slow reader sees one state. It lies
     in a table of the connection's own and goes with it.
     """
-    with opening.stopping.breaking(connection.interrupt):
+    with opening.stopping.insisting(connection.interrupt):
         count = _lay_down(connection, opening, sql)
     for start in range(0, max(count, 1), batch_rows):
         within = f"rowid >= {start} AND rowid < {start + batch_rows}"
         with (
-            opening.stopping.breaking(connection.interrupt),
+            opening.stopping.insisting(connection.interrupt),
             speaking(opening, "broke off a query"),
         ):
             batch = frame_of(connection.sql(f"SELECT * FROM selection WHERE {within}"))

@@ -6,14 +6,19 @@ compared by the address itself.
 
 from typing import TYPE_CHECKING
 
+from closedloop.warehouse.tables import literal
 from closedloop.warehouse.views import text_of
 
 if TYPE_CHECKING:
     import duckdb
 
 UNSUBSCRIBES = "unsubscribes"
-# Short texts are hashed in another way than long ones.
-PROBE = "xor(hash('short'), hash('longer than twelve letters'))"
+# Short texts are hashed in another way than long ones; of how letters are folded, the rule itself and what comes of it count.
+PROBE = (
+    "(SELECT xor(xor(hash('short'), hash('longer than twelve letters')), "
+    f"xor(hash({text_of('address')}), hash({literal(text_of('address'))}))) "
+    "FROM (SELECT '\u2003\u00c4\u0130\u00df\u03c2E\u0301@example.com\u00a0' AS recipient))"
+)
 
 
 def draw(connection: "duckdb.DuckDBPyConnection", loads: str) -> None:

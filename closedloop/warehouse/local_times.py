@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from closedloop.errors import ProjectError
 from closedloop.model.stored import StoredColumn, stored_columns
 from closedloop.model.table import Schema
-from closedloop.warehouse.tables import change, column_list, is_kept_as_text, quoted, raw_name
+from closedloop.warehouse.tables import (
+    change,
+    column_list,
+    is_kept_as_text,
+    literal,
+    quoted,
+    raw_name,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,9 +46,10 @@ def make_times(
     table, old = quoted(raw_name(schema.name)), quoted(f"{raw_name(schema.name)}:old")
     texts = [part for part in stored_columns(schema) if is_kept_as_text(part, existing)]
     values = ", ".join(
-        _time(part, schema) if part in texts else quoted(part.name)
+        _time(connection, part, schema) if part in texts else quoted(part.name)
         for part in stored_columns(schema)
     )
+    _refuse_indexes(connection, raw_name(schema.name))
     connection.execute(f"ALTER TABLE {table} RENAME TO {old}")
     (create,) = change(schema, {}, packing).statements
     connection.execute(create)
@@ -55,12 +63,31 @@ def make_times(
     connection.execute("UPDATE schema_version SET views = NULL")
 
 
-def _time(part: StoredColumn, schema: Schema) -> str:
-    written = schema.column(part.of).format
-    if not {*re.findall("%(.)", written)} <= OF_DIGITS:
+def _time(connection: "duckdb.DuckDBPyConnection", part: StoredColumn, schema: Schema) -> str:
+    table, name, written = (
+        quoted(raw_name(schema.name)),
+        quoted(part.name),
+        schema.column(part.of).format,
+    )
+    if {*re.findall("%(.)", written)} <= OF_DIGITS:
+        return f"try_strptime({name}, {literal(written)})"
+    if connection.execute(f"SELECT 1 FROM {table} WHERE {name} IS NOT NULL LIMIT 1").fetchall():
         raise _refusal(schema, part)
-    literal = written.replace("'", "''")
-    return f"try_strptime({quoted(part.name)}, '{literal}')"
+    return "NULL"
+
+
+def _refuse_indexes(connection: "duckdb.DuckDBPyConnection", table: str) -> None:
+    """Refuse indexes of the user's own: DuckDB moves no table that has some."""
+    found = connection.execute(
+        "SELECT index_name FROM duckdb_indexes() WHERE database_name = current_database() AND table_name = ?",
+        [table],
+    ).fetchall()
+    if found:
+        names = ", ".join(quoted(name) for (name,) in found)
+        raise ProjectError(
+            f"the warehouse's table {table} is made anew, which its indexes {names} don't allow: drop them by DROP INDEX, "
+            f"and create them again after the next run"
+        )
 
 
 def _refuse_losses(

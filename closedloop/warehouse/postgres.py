@@ -73,7 +73,7 @@ def _batches(
     with connection.cursor(name="closedloop_selection") as cursor:
         # Decimals of one column share a scale in polars, so that neighbours would change each other's text.
         cursor.adapters.register_loader("numeric", TextLoader)
-        with stopping.breaking(connection.cancel_safe):
+        with stopping.insisting(connection.cancel_safe):
             cursor.execute(sql.strip().rstrip(";").encode())
         columns = cursor.description or []
         _refuse_twins([column.name for column in columns])
@@ -90,7 +90,7 @@ def _fetched(
     rows: int,
     stopping: Stopping,
 ) -> list[tuple[object, ...]]:
-    with stopping.breaking(connection.cancel_safe):
+    with stopping.insisting(connection.cancel_safe):
         return cursor.fetchmany(rows)
 
 

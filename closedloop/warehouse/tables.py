@@ -46,6 +46,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """Return a text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def raw_name(schema: str) -> str:
     """Return the name of the table that holds a schema's rows as they were delivered."""
     return f"raw_{schema}"

@@ -96,6 +96,33 @@ def test_texts_that_are_not_written_as_the_schema_says_are_refused_with_nothing_
     assert set(types(path).values()) == {"TIMESTAMP"}
 
 
+def test_no_text_is_in_no_wrong_format(aged: Callable[[str], Path], schemas: Schemas) -> None:
+    path = aged(SHIPPED)
+    with duckdb.connect(path) as connection:
+        connection.execute("DELETE FROM raw_clicks")
+    with DuckDBWarehouse(path, 0, Suppression()) as newer:
+        newer.prepare(written_as(schemas, "%d. %b %Y %I:%M %p"))
+    assert set(types(path).values()) == {"TIMESTAMP"}
+
+
+def test_an_index_that_is_in_the_way_is_named(
+    aged: Callable[[str], Path], schemas: Schemas
+) -> None:
+    path = aged(SHIPPED)
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE INDEX mine ON raw_clicks (link_id)")
+    with (
+        DuckDBWarehouse(path, 0, Suppression()) as newer,
+        pytest.raises(ProjectError, match=r'raw_clicks is made anew, .* "mine" .* DROP INDEX'),
+    ):
+        newer.prepare(list(schemas.values()))
+    with duckdb.connect(path) as connection:
+        connection.execute("DROP INDEX mine")
+    with DuckDBWarehouse(path, 0, Suppression()) as newer:
+        newer.prepare(list(schemas.values()))
+    assert set(types(path).values()) == {"TIMESTAMP"}
+
+
 def test_who_is_told_to_stop_leaves_the_texts_to_the_next_run(
     aged: Callable[[str], Path], schemas: Schemas
 ) -> None:
