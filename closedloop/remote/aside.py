@@ -17,6 +17,7 @@ class Aside:
         self._todo: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._done: SimpleQueue[object] = SimpleQueue()
         self._is_idle = True
+        self._is_closed = False
         self._error: BaseException | None = None
         start_new_thread(self._work, ())
 
@@ -39,9 +40,11 @@ class Aside:
             raise error
 
     def close(self) -> None:
-        """End the thread once all is done."""
-        self._wait_for_all()
-        self._todo.put(None)
+        """End the thread once all is done; nothing more can be done then."""
+        if not self._is_closed:
+            self._wait_for_all()
+            self._is_closed = True
+            self._todo.put(None)
 
     def _wait_for_all(self) -> None:
         mark = object()

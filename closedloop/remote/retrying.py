@@ -2,25 +2,26 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
-
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
-from tenacity import wait_exponential_jitter as growing
-from tenacity.nap import sleep as really_sleep
-from tenacity.wait import wait_base
+from typing import TYPE_CHECKING, TypeVar
 
 from closedloop.errors import AlreadyThere, RemoteError
 from closedloop.model.file import RemoteFile
 from closedloop.remote.base import NotAsListed, Progress, Remote, quiet
 from closedloop.remote.wrapper import Wrapper
+from closedloop.stopping import NEVER
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+    from tenacity.wait import wait_base
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 ATTEMPTS = 4
-A_LITTLE_LONGER = growing(initial=1, max=30)
+LONGEST_SECONDS = 30
 
 
 class RetryingRemote(Wrapper):
@@ -34,8 +35,8 @@ class RetryingRemote(Wrapper):
         self,
         inner: Remote,
         attempts: int = ATTEMPTS,
-        wait: wait_base = A_LITTLE_LONGER,
-        sleep: Callable[[float], None] = really_sleep,
+        wait: "wait_base | None" = None,
+        sleep: Callable[[float], None] = NEVER.sleep,
     ) -> None:
         super().__init__(inner)
         self._attempts = attempts
@@ -83,19 +84,35 @@ class RetryingRemote(Wrapper):
 def persist(
     act: Callable[[], T],
     attempts: int = ATTEMPTS,
-    wait: wait_base = A_LITTLE_LONGER,
-    sleep: Callable[[float], None] = really_sleep,
+    wait: "wait_base | None" = None,
+    sleep: Callable[[float], None] = NEVER.sleep,
 ) -> T:
-    """Do it, and do it again where it failed transiently, `attempts` times in all."""
+    """Do it, and do it again where it failed transiently, `attempts` times in all, by default waiting a little longer each time."""
+    try:
+        return act()
+    except RemoteError as error:
+        if not _can_help(error):
+            raise
+        failed = [error]
+    # Late: nearly all goes well at once.
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
     patient = Retrying(
         stop=stop_after_attempt(attempts),
-        wait=wait,
+        wait=wait or wait_exponential_jitter(initial=1, max=LONGEST_SECONDS),
         sleep=sleep,
         retry=retry_if_exception(_can_help),
         before_sleep=_tell,
         reraise=True,
     )
-    return patient(act)
+    return patient(partial(_failed_first, failed, act))
+
+
+def _failed_first(failed: list[RemoteError], act: Callable[[], T]) -> T:
+    """Fail as the first try did, then try."""
+    if failed:
+        raise failed.pop()
+    return act()
 
 
 def _can_help(error: BaseException) -> bool:
@@ -103,6 +120,6 @@ def _can_help(error: BaseException) -> bool:
     return isinstance(error, RemoteError) and error.transient and not isinstance(error, NotAsListed)
 
 
-def _tell(state: RetryCallState) -> None:
+def _tell(state: "RetryCallState") -> None:
     reason = state.outcome.exception() if state.outcome else None
     logger.warning("try %d failed, trying again: %s", state.attempt_number, reason)

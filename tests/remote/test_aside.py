@@ -14,7 +14,8 @@ def test_all_is_done_in_order_before_a_wait_is_over() -> None:
     for number in range(100):
         aside.do(partial(done.append, number))
     aside.wait()
-    aside.close()
+    for _ in range(2):
+        aside.close()
 
     assert done == list(range(100))
 
