@@ -8,6 +8,7 @@ import time
 from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from closedloop.errors import Interrupted, Stopped
@@ -52,21 +53,29 @@ class Stopping:
     @contextmanager
     def insisting(self, end: Callable[[], object]) -> Iterator[None]:
         """Let this block be ended by an `end` that is lost where it comes before the wait: it comes again until the block is left."""
-        is_left = False
+        left, ended, begun = SimpleQueue[None](), SimpleQueue[None](), list[bool]()
 
         def insist() -> None:
-            while not is_left:
-                # The block may just have been left, and closed what it waited for.
+            while True:
                 with suppress(Exception):
                     end()
-                time.sleep(INSISTING_SECONDS)
+                with suppress(Empty):
+                    left.get(timeout=INSISTING_SECONDS)
+                    break
+            ended.put(None)
+
+        def begin() -> None:
+            begun.append(True)
+            # No `Thread`: whoever hears the signal may be starting one.
+            start_new_thread(insist, ())
 
         try:
-            # No `Thread`: whoever hears the signal may be starting one.
-            with self.breaking(lambda: start_new_thread(insist, ())):
+            with self.breaking(begin):
                 yield
         finally:
-            is_left = True
+            if begun:
+                left.put(None)
+                ended.get()
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
