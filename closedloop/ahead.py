@@ -53,8 +53,13 @@ class Ahead(Iterator[Item], Generic[Item]):
 
 
 def importing(module: str) -> None:
-    """Begin to import what is soon needed, beside what goes on until then; whoever imports it waits for that."""
-    threading.Thread(target=import_module, args=(module,)).start()
+    """Begin to import what is soon needed, beside what goes on until then; whoever imports it waits for that, and meets its errors."""
+    threading.Thread(target=_import, args=(module,)).start()
+
+
+def _import(module: str) -> None:
+    with suppress(Exception):
+        import_module(module)
 
 
 def _step_back() -> None:
